@@ -1,0 +1,56 @@
+package netstat
+
+import (
+	"fmt"
+	"slices"
+)
+
+// FindPIDsByTCPPort answers which processes own the local TCP port: every process that holds a socket with that port, of
+// IPv4 or IPv6, listening or not, in ascending order. Three answers are distinct:
+//
+//   - owned: the process ids, and a nil error;
+//   - owned by nobody: no ids, and a nil error (a TIME_WAIT row belongs to nobody);
+//   - could not find out: an error, with the ids that are known; errors.Is(err, ErrOwnerUnknown) when a socket has the
+//     port but who owns it is not told, which mostly means: not permitted.
+func FindPIDsByTCPPort(port uint16) ([]int, error) { return findPIDs(QueryTCP, port) }
+
+// FindPIDsByUDPPort answers which processes own the local UDP port, as [FindPIDsByTCPPort] does for TCP.
+func FindPIDsByUDPPort(port uint16) ([]int, error) { return findPIDs(QueryUDP, port) }
+
+func findPIDs(protos Protos, port uint16) ([]int, error) {
+	s, err := List(Query{Protos: protos, LocalPorts: []uint16{port}, Owner: OwnerPID})
+	if err != nil {
+		return nil, err
+	}
+	pids, unknown := ownersOf(s.Sockets)
+	if unknown > 0 {
+		return pids, fmt.Errorf("netstat: port %d: %w for %d of %d sockets (%s)", port, ErrOwnerUnknown, unknown, len(s.Sockets), firstMissing(s.Sockets))
+	}
+	return pids, nil
+}
+
+// ownersOf gathers the distinct process ids, and counts the sockets that have an owner nobody told us.
+func ownersOf(sockets []Socket) (pids []int, unknown int) {
+	for i := range sockets {
+		for _, o := range sockets[i].Owners {
+			pids = append(pids, o.Process.PID)
+		}
+		if sockets[i].Missing.Hides() {
+			unknown++
+		}
+	}
+	slices.Sort(pids)
+	return slices.Compact(pids), unknown
+}
+
+func firstMissing(sockets []Socket) Missing {
+	for i := range sockets {
+		if m := sockets[i].Missing; m.Hides() {
+			return m
+		}
+	}
+	return NotMissing
+}
+
+// Hides reports whether the reason means that there may be an owner who is not shown, as against there being none.
+func (m Missing) Hides() bool { return m == MissingPermission || m == MissingUnknown }

@@ -1,0 +1,77 @@
+package netstat
+
+// Protos is a set of protocols.
+type Protos uint8
+
+// The sets of one; they are combined with |.
+const (
+	QueryTCP Protos = 1 << iota
+	QueryUDP
+	QueryUnix
+)
+
+// Has reports whether the set, where the empty one stands for TCP and UDP, contains p.
+func (s Protos) Has(p Proto) bool {
+	if s == 0 {
+		s = QueryTCP | QueryUDP
+	}
+	return s&(1<<(p-1)) != 0
+}
+
+// Families is a set of address families.
+type Families uint8
+
+// The sets of one; they are combined with |.
+const (
+	IPv4 Families = 1 << iota
+	IPv6
+)
+
+// States is a set of states: bit n stands for State(n).
+type States uint32
+
+// StatesOf makes a set.
+func StatesOf(states ...State) (s States) {
+	for _, st := range states {
+		s |= 1 << st
+	}
+	return s
+}
+
+// Has reports whether the set, where the empty one stands for every state, contains st.
+func (s States) Has(st State) bool { return s == 0 || s&(1<<st) != 0 }
+
+// The sets that TCP_TABLE_CLASS names. A listener is a socket in LISTEN; a connection is any other TCP socket that is not
+// merely bound. UDP knows no such difference: every UDP socket is in all three.
+var (
+	ListenerStates   = StatesOf(Listen)
+	ConnectionStates = StatesOf(Established, SynSent, SynRecv, FinWait1, FinWait2, TimeWait, CloseWait, LastAck, Closing, DeleteTCB)
+)
+
+// OwnerLevel says how much about the owner is asked for: the three levels of TCP_TABLE_CLASS and UDP_TABLE_CLASS.
+type OwnerLevel uint8
+
+// The levels.
+const (
+	OwnerNone   OwnerLevel = iota // BASIC: sockets only
+	OwnerPID                      // OWNER_PID: the processes
+	OwnerModule                   // OWNER_MODULE: and the service, unit or container
+)
+
+// Query says which sockets are wanted and how much about each. The zero Query is every TCP and UDP socket of IPv4 and IPv6
+// in this network namespace, without owners.
+//
+// A query narrows what the kernel is asked for where it can, and what comes back always matches it. The classes of
+// GetExtendedTcpTable are a States and an Owner: TCP_TABLE_OWNER_PID_LISTENER is
+//
+//	Query{Protos: QueryTCP, States: ListenerStates, Owner: OwnerPID}
+type Query struct {
+	Protos     Protos
+	Families   Families
+	States     States
+	LocalPorts []uint16 // empty: every port. Unix sockets have none, so they never match
+	Owner      OwnerLevel
+	Info       bool // fill Socket.Info
+	AllNetNS   bool // every network namespace that can be entered; Linux only
+	Ordered    bool // by protocol, family, local address and port, remote address and port
+}
