@@ -1,0 +1,180 @@
+package netlink
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/internal/inetdiag"
+)
+
+// The kernel never gives more than 32 KiB at a time, whatever the buffer's size.
+const bufferSize = 32 << 10
+
+// timeout ends a wait for an answer that will not come. The kernel builds an answer inside the call that asks for it, so
+// this is for kernels, or things that play one, which break that.
+const timeout = 10 * time.Second
+
+// Conn is a sock_diag socket. It belongs for good to the network namespace it was opened in. It is for one goroutine at
+// a time.
+type Conn struct {
+	fd    int
+	seq   uint32
+	stale bool // a dump was left before its end
+	buf   []byte
+}
+
+// Open opens a socket in the network namespace of the calling thread. It needs no privilege.
+func Open() (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, &OpError{Op: "socket", Err: err}
+	}
+	if err := prepare(fd); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &Conn{fd: fd, buf: make([]byte, bufferSize)}, nil
+}
+
+// prepare connects the socket to the kernel (port id 0), after which nobody else can send to it.
+func prepare(fd int) error {
+	if err := unix.Connect(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return &OpError{Op: "connect", Err: err}
+	}
+	tv := unix.NsecToTimeval(timeout.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return &OpError{Op: "setsockopt", Err: err}
+	}
+	return nil
+}
+
+// Close closes the socket. It is safe to call more than once.
+func (c *Conn) Close() error {
+	if c.fd < 0 {
+		return nil
+	}
+	err := unix.Close(c.fd)
+	c.fd, c.buf = -1, nil
+	if err != nil {
+		return &OpError{Op: "close", Err: err}
+	}
+	return nil
+}
+
+// Dump sends a request (see inetdiag.Request) and hands the answer to r, batch by batch. A dump that was interrupted is
+// read again, [Attempts] times in all. The sequence number in req is overwritten. In steady state it allocates nothing.
+//
+// The error reaches what the reader returned, an error number of the system (ENOENT and EINVAL: this kernel has no such
+// table; EPERM, EACCES: refused; ENOBUFS: no memory for the answer), or [ErrInterrupted], with which the rows are of use.
+func (c *Conn) Dump(req []byte, r Reader) error {
+	if c.fd < 0 {
+		return &OpError{Op: "dump", Err: unix.EBADF}
+	}
+	r.Begin()
+	for attempt := 1; ; attempt++ {
+		interrupted, err := c.attempt(req, r)
+		switch {
+		case err == nil && !interrupted:
+			return nil
+		case err != nil && !errors.Is(err, unix.ENOBUFS):
+			return err
+		case attempt == Attempts && err != nil:
+			return err
+		case attempt == Attempts:
+			return &OpError{Op: "dump", Err: ErrInterrupted}
+		}
+		r.Retry()
+	}
+}
+
+// attempt reads the dump once.
+func (c *Conn) attempt(req []byte, r Reader) (interrupted bool, err error) {
+	if err := c.drain(); err != nil {
+		return false, err
+	}
+	c.seq++
+	inetdiag.SetSeq(req, c.seq)
+	if err := c.send(req); err != nil {
+		return false, err
+	}
+	c.stale = true
+	for {
+		b, err := c.receive()
+		if err != nil {
+			return interrupted, err
+		}
+		done, intr, err := r.Batch(b)
+		interrupted = interrupted || intr
+		c.stale = !done
+		if err != nil {
+			return interrupted, &OpError{Op: "dump", Err: err}
+		}
+		if done {
+			return interrupted, nil
+		}
+	}
+}
+
+func (c *Conn) send(req []byte) error {
+	for {
+		_, err := unix.Write(c.fd, req)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return &OpError{Op: "send", Err: err}
+		}
+		return nil
+	}
+}
+
+// receive reads one batch. The socket is connected, so read(2) does, which unlike recvfrom(2) has no address to allocate.
+func (c *Conn) receive() ([]byte, error) {
+	for {
+		n, err := unix.Read(c.fd, c.buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &OpError{Op: "receive", Err: err}
+		}
+		b := c.buf[:n]
+		if seq, ok := inetdiag.Seq(b); !ok || seq != c.seq {
+			return nil, &OpError{Op: "receive", Err: fmt.Errorf("%w: % x", errForeign, b[:min(n, 64)])}
+		}
+		return b, nil
+	}
+}
+
+// drain throws away what is left of a dump that was given up: until its end the kernel refuses the next one (EBUSY). It
+// cannot block, because the kernel has the next batch ready before it hands out one.
+func (c *Conn) drain() error {
+	for c.stale {
+		_, _, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_DONTWAIT)
+		switch err {
+		case nil, unix.EINTR, unix.ENOBUFS:
+		case unix.EAGAIN:
+			c.stale = false
+		default:
+			return &OpError{Op: "drain", Err: err}
+		}
+	}
+	return nil
+}
+
+// Refused reports whether the error means that sock_diag is not to be had here, so that another way must be taken: no
+// permission, or a kernel (or sandbox) without it.
+func Refused(err error) bool {
+	for _, errno := range []error{
+		unix.EPERM, unix.EACCES, unix.ENOENT, unix.ENOSYS, unix.EINVAL, unix.ENOTSUP,
+		unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.ESOCKTNOSUPPORT, errors.ErrUnsupported,
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
