@@ -1,0 +1,221 @@
+// Package btf reads the kernel's own type information (/sys/kernel/btf/vmlinux) far enough to answer where a member of a
+// structure lies. It keeps no copy and builds no objects: one pass notes where each type begins, and names are compared
+// in place, so that a command that runs once can afford it.
+//
+// The format is described in Documentation/bpf/btf.rst of the kernel.
+package btf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// The kinds of a type that matter here, of include/uapi/linux/btf.h.
+const (
+	kindInt      = 1
+	kindPtr      = 2
+	kindArray    = 3
+	kindStruct   = 4
+	kindUnion    = 5
+	kindEnum     = 6
+	kindTypedef  = 8
+	kindVolatile = 9
+	kindConst    = 10
+	kindRestrict = 11
+	kindFunc     = 12
+	kindProto    = 13
+	kindVar      = 14
+	kindDatasec  = 15
+	kindDeclTag  = 17
+	kindTypeTag  = 18
+	kindEnum64   = 19
+)
+
+const (
+	magic      = 0xeb9f
+	headerSize = 24
+	typeSize   = 12
+	maxNesting = 32 // of anonymous structures and of typedefs; real types stay far below
+)
+
+// Types is a parsed BTF section. It refers to the bytes it was parsed from. It may be read by several goroutines.
+type Types struct {
+	types, strs []byte
+	offsets     []uint32          // of type id n (the first is void) in types
+	found       map[string]uint32 // ids of the structures and functions asked for
+}
+
+var order = binary.NativeEndian // the kernel writes its own types in its own order
+
+// Parse reads the section in b and finds the ids of the named structures and functions. A name that is not there is not
+// an error: ask ID.
+func Parse(b []byte, structs, funcs []string) (*Types, error) {
+	t := &Types{found: make(map[string]uint32, len(structs)+len(funcs))}
+	if err := t.header(b); err != nil {
+		return nil, err
+	}
+	if err := t.scan(structs, t.funcOffsets(funcs)); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Types) header(b []byte) error {
+	if len(b) < headerSize {
+		return fmt.Errorf("btf: %d bytes are too few for a header", len(b))
+	}
+	if m := order.Uint16(b); m != magic {
+		return fmt.Errorf("btf: magic %#x, want %#x", m, magic)
+	}
+	body := uint64(order.Uint32(b[4:]))
+	var err error
+	if t.types, err = section(b, body, order.Uint32(b[8:]), order.Uint32(b[12:])); err != nil {
+		return fmt.Errorf("btf: types: %w", err)
+	}
+	if t.strs, err = section(b, body, order.Uint32(b[16:]), order.Uint32(b[20:])); err != nil {
+		return fmt.Errorf("btf: strings: %w", err)
+	}
+	return nil
+}
+
+func section(b []byte, body uint64, off, length uint32) ([]byte, error) {
+	start := body + uint64(off)
+	end := start + uint64(length)
+	if end > uint64(len(b)) {
+		return nil, fmt.Errorf("section %d..%d lies outside of %d bytes", start, end, len(b))
+	}
+	return b[start:end], nil
+}
+
+// funcOffsets finds the names of functions in the string section. The kernel's is deduplicated, so a name has one offset,
+// and looking for the few names first spares a look at the name of each of the kernel's many functions.
+func (t *Types) funcOffsets(names []string) map[uint32]string {
+	m := make(map[uint32]string, len(names))
+	for _, n := range names {
+		if i := bytes.Index(t.strs, []byte("\x00"+n+"\x00")); i >= 0 {
+			m[uint32(i+1)] = n
+		}
+	}
+	return m
+}
+
+// scan notes where each type begins and which of them are asked for. The first type of a name wins.
+func (t *Types) scan(structs []string, funcs map[uint32]string) error {
+	offsets := append(make([]uint32, 0, len(t.types)/24+1), 0)
+	for p := 0; p < len(t.types); {
+		if len(t.types)-p < typeSize {
+			return fmt.Errorf("btf: type %d is cut off at byte %d", len(offsets), p)
+		}
+		name, info := order.Uint32(t.types[p:]), order.Uint32(t.types[p+4:])
+		kind := info >> 24 & 0x1f
+		if kind == kindStruct {
+			t.noteStruct(structs, name, len(offsets))
+		} else if kind == kindFunc {
+			t.note(funcs[name], len(offsets))
+		}
+		offsets = append(offsets, uint32(p))
+		p += typeSize + extra(kind, int(info&0xffff))
+	}
+	t.offsets = offsets
+	return nil
+}
+
+func (t *Types) noteStruct(structs []string, name uint32, id int) {
+	for _, s := range structs {
+		if t.nameIs(name, s) {
+			t.note(s, id)
+		}
+	}
+}
+
+func (t *Types) note(name string, id int) {
+	if _, dup := t.found[name]; !dup && name != "" {
+		t.found[name] = uint32(id)
+	}
+}
+
+// extra is how many bytes follow the common part of a type.
+func extra(kind uint32, vlen int) int {
+	switch kind {
+	case kindInt, kindVar, kindDeclTag:
+		return 4
+	case kindArray:
+		return 12
+	case kindStruct, kindUnion, kindDatasec, kindEnum64:
+		return 12 * vlen
+	case kindEnum, kindProto:
+		return 8 * vlen
+	}
+	return 0
+}
+
+// ID is the id of a structure or function that Parse was asked for, and whether it is there.
+func (t *Types) ID(name string) (uint32, bool) {
+	id, ok := t.found[name]
+	return id, ok
+}
+
+// Offset is the offset in bytes of a member of the structure id. The path goes through named members of structure type;
+// anonymous structures and unions on the way are looked into, as C does. A bit field has no offset in bytes: false.
+func (t *Types) Offset(id uint32, path ...string) (int, bool) {
+	bits, ok := t.bitOffset(id, path, maxNesting)
+	return int(bits / 8), ok && bits%8 == 0
+}
+
+func (t *Types) bitOffset(id uint32, path []string, depth int) (uint32, bool) {
+	members, flag, ok := t.members(id, depth)
+	if !ok || len(path) == 0 || depth == 0 {
+		return 0, false
+	}
+	for ; len(members) >= typeSize; members = members[typeSize:] {
+		name, typ, off := order.Uint32(members), order.Uint32(members[4:]), order.Uint32(members[8:])
+		if flag {
+			off &= 0xffffff // the upper byte is a bit field's width
+		}
+		if name == 0 {
+			if inner, ok := t.bitOffset(typ, path, depth-1); ok {
+				return off + inner, true
+			}
+			continue
+		}
+		if !t.nameIs(name, path[0]) {
+			continue
+		}
+		if len(path) == 1 {
+			return off, true
+		}
+		inner, ok := t.bitOffset(typ, path[1:], depth-1)
+		return off + inner, ok
+	}
+	return 0, false
+}
+
+// members returns the member array of a structure or union, looking through typedefs and qualifiers.
+func (t *Types) members(id uint32, depth int) (members []byte, flag, ok bool) {
+	for ; depth > 0; depth-- {
+		if id == 0 || int(id) >= len(t.offsets) {
+			return nil, false, false
+		}
+		p := t.types[t.offsets[id]:]
+		info := order.Uint32(p[4:])
+		switch info >> 24 & 0x1f {
+		case kindTypedef, kindVolatile, kindConst, kindRestrict, kindTypeTag:
+			id = order.Uint32(p[8:])
+		case kindStruct, kindUnion:
+			end := typeSize * (1 + int(info&0xffff))
+			return p[typeSize:min(end, len(p))], info>>31 != 0, true
+		default:
+			return nil, false, false
+		}
+	}
+	return nil, false, false
+}
+
+func (t *Types) nameIs(off uint32, name string) bool {
+	if uint64(off)+uint64(len(name)) >= uint64(len(t.strs)) {
+		return false
+	}
+	s := t.strs[off:]
+	return string(s[:len(name)]) == name && s[len(name)] == 0
+}

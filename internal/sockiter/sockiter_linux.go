@@ -1,0 +1,257 @@
+package sockiter
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/internal/bpf"
+	"github.com/sockeye-net/sockeye/internal/rawsock"
+)
+
+const vmlinuxPath = "/sys/kernel/btf/vmlinux"
+
+// ErrNotNative is returned where this process does not see the process ids that the kernel uses: inside a PID namespace.
+var ErrNotNative = errors.New("process ids here are not the kernel's own (inside a PID namespace)")
+
+// ErrTooMany is returned by a pinned walker when the machine has more sockets than it was made for.
+var ErrTooMany = errors.New("more sockets than the pinned table holds")
+
+// Want says what a pass has to bring. The zero Want is every TCP and UDP socket of every network namespace.
+type Want struct {
+	NetNS  uint32   // only the namespace with this inode; 0 for all
+	Ports  []uint16 // only these local ports; empty for all. Unix sockets have none and are brought in any case
+	Unix   bool
+	Info   bool // Sent, Received, RTT, Retrans, Cwnd
+	Cgroup bool
+}
+
+// Result is what a pass brought: for each holder the records First to Last. Both are valid until the next pass.
+type Result struct {
+	Holders []Holder
+	Records []rawsock.Record
+}
+
+// Walker is the loaded walker program. Not for concurrent use.
+type Walker struct {
+	link    bpf.FD
+	records []rawsock.Record
+	ctl     []byte
+	maps    [2][]byte // to unmap
+	layout  *Layout
+	prog    bpf.FD
+	fds     []bpf.FD
+	buf     []byte
+	holders []Holder
+	lock    int // directory lock of pinned objects, -1
+}
+
+// readVmlinux maps the kernel's types into memory and resolves the layout.
+func readLayout() (*Layout, error) {
+	f, err := os.Open(vmlinuxPath)
+	if err != nil {
+		return nil, fmt.Errorf("sockiter: the kernel offers no type information: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	b, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil { // before Linux 6.16 it cannot be mapped
+		if b, err = os.ReadFile(vmlinuxPath); err != nil {
+			return nil, err
+		}
+		return ResolveLayout(b)
+	}
+	defer unix.Munmap(b)
+	return ResolveLayout(b)
+}
+
+// NewWalker loads the walker with room for n records.
+func NewWalker(n int) (*Walker, error) {
+	l, err := readLayout()
+	if err != nil {
+		return nil, err
+	}
+	if l.rdonlyCast == 0 || l.iterTask == 0 {
+		return nil, fmt.Errorf("sockiter: this kernel has no bpf_rdonly_cast (Linux 6.2): %w", errors.ErrUnsupported)
+	}
+	w := &Walker{layout: l, lock: -1, buf: make([]byte, 64<<10)}
+	if err := w.load(n); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Walker) load(n int) (err error) {
+	recs, err := w.keep(bpf.NewArray(rawsock.Size, n))
+	if err != nil {
+		return err
+	}
+	ctl, err := w.keep(bpf.NewArray(ctlSize, 1))
+	if err != nil {
+		return err
+	}
+	if err := w.mapInto(recs, ctl, n); err != nil {
+		return err
+	}
+	p, err := assembleWalker(w.layout, recs, ctl)
+	if err != nil {
+		return err
+	}
+	if w.prog, err = w.keep(bpf.LoadIter(p, w.layout.iterTask)); err != nil {
+		return err
+	}
+	if err := w.learn(); err != nil {
+		return err
+	}
+	w.link, err = w.keep(bpf.LinkIter(w.prog, 0))
+	return err
+}
+
+// keep remembers a descriptor so that Close releases it.
+func (w *Walker) keep(fd bpf.FD, err error) (bpf.FD, error) {
+	if err == nil {
+		w.fds = append(w.fds, fd)
+	}
+	return fd, err
+}
+
+func (w *Walker) mapInto(recs, ctl bpf.FD, n int) (err error) {
+	if w.maps[0], err = recs.Map(rawsock.Size, n, false); err != nil {
+		return err
+	}
+	if w.maps[1], err = ctl.Map(ctlSize, 1, true); err != nil {
+		return err
+	}
+	w.records = unsafe.Slice((*rawsock.Record)(unsafe.Pointer(&w.maps[0][0])), n)
+	w.ctl = w.maps[1]
+	return nil
+}
+
+// word is a 64-bit member of the control block.
+func (w *Walker) word(at int) *uint64 { return (*uint64)(unsafe.Pointer(&w.ctl[at])) }
+
+// learn lets the walker see a socket of this process, so that it knows one when it meets it.
+func (w *Walker) learn() error {
+	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	*w.word(ctlPID), *w.word(ctlFD) = uint64(os.Getpid()), uint64(s)
+	link, err := bpf.LinkIter(w.prog, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer link.Close()
+	if err := w.pass(link); err != nil {
+		return err
+	}
+	if atomic.LoadUint64(w.word(ctlOps)) == 0 {
+		return fmt.Errorf("sockiter: %w", ErrNotNative)
+	}
+	return nil
+}
+
+// pass runs the iterator behind link once and gathers the holders.
+func (w *Walker) pass(link bpf.FD) error {
+	atomic.StoreUint64(w.word(ctlCount), 0)
+	w.holders = w.holders[:0]
+	it, err := bpf.NewIter(link)
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for {
+		n, err := unix.Read(int(it), w.buf)
+		if err == unix.EINTR || err == unix.EAGAIN { // EAGAIN: the kernel gives way after a million objects without output
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("sockiter: read the iterator: %w", err)
+		}
+		if n == 0 {
+			return nil
+		}
+		if w.holders, err = decodeHolders(w.holders, w.buf[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// Run makes one pass. The records that no holder names are leftovers of a process the kernel visited twice.
+func (w *Walker) Run(want *Want) (Result, error) {
+	w.ask(want)
+	for {
+		if err := w.pass(w.link); err != nil {
+			return Result{}, err
+		}
+		n := int(atomic.LoadUint64(w.word(ctlCount)))
+		if n <= len(w.records) {
+			return Result{w.holders, w.records}, nil
+		}
+		if err := w.grow(n); err != nil {
+			return Result{}, err
+		}
+		w.ask(want)
+	}
+}
+
+// ask writes the wishes into the control block.
+func (w *Walker) ask(want *Want) {
+	var flags uint64
+	for bit, on := range map[uint64]bool{flagPorts: len(want.Ports) > 0, flagUnix: want.Unix, flagInfo: want.Info, flagCgroup: want.Cgroup} {
+		if on {
+			flags |= bit
+		}
+	}
+	*w.word(ctlFlags), *w.word(ctlNetNS) = flags, uint64(want.NetNS)
+	if len(want.Ports) > 0 {
+		clear(w.ctl[ctlPorts:ctlSize])
+		for _, p := range want.Ports {
+			*w.word(ctlPorts + int(p)/64*8) |= 1 << (p % 64)
+		}
+	}
+}
+
+// grow replaces the array by a larger one, which takes a new program. A pinned one stays as it is.
+func (w *Walker) grow(n int) error {
+	if w.layout == nil {
+		return ErrTooMany
+	}
+	bigger, err := NewWalker(n + n/4)
+	if err != nil {
+		return err
+	}
+	bigger.buf, bigger.holders = w.buf, w.holders
+	err = w.Close()
+	*w = *bigger
+	return err
+}
+
+// Close releases the program and its memory; results are no longer valid.
+func (w *Walker) Close() error {
+	var errs []error
+	for i, m := range w.maps {
+		if m != nil {
+			errs = append(errs, unix.Munmap(m))
+			w.maps[i] = nil
+		}
+	}
+	for _, fd := range w.fds {
+		errs = append(errs, fd.Close())
+	}
+	if w.lock >= 0 {
+		errs = append(errs, unix.Close(w.lock))
+		w.lock = -1
+	}
+	w.fds, w.records, w.ctl = nil, nil, nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,529 @@
+package sockiter
+
+import (
+	"github.com/sockeye-net/sockeye/internal/bpf"
+	"github.com/sockeye-net/sockeye/internal/rawsock"
+)
+
+// The control block: one array element of ctlSize bytes that this process and the walker share.
+const (
+	ctlCount = 0  // records written in this pass; beyond the array's size when it was too small
+	ctlPID   = 8  // the process whose socket teaches the walker the address of socket_file_ops
+	ctlOps   = 16 // that address; 0 while it is not known
+	ctlFD    = 24 // the descriptor of that socket
+	ctlNetNS = 32 // inode of the only network namespace that is wanted; 0 for all
+	ctlFlags = 40
+	ctlPorts = 64 // a bit for each local port that is wanted, with flagPorts
+	ctlSize  = ctlPorts + 1<<16/8
+)
+
+// The flags in the control block.
+const (
+	flagPorts  = 1 << iota // only local ports whose bit is set
+	flagUnix               // AF_UNIX too
+	flagInfo               // TCP counters
+	flagCgroup             // the socket's cgroup
+)
+
+// chunk is how many descriptors are looked at together. Their cache misses then overlap, which is most of the gain over
+// one at a time.
+const (
+	chunkBits = 4
+	chunk     = 1 << chunkBits
+	maxChunks = 1 << 23 // bpf_loop's limit; times chunk more descriptors than a process can have
+)
+
+// The walker's working context, on the main program's stack, which its callbacks share.
+const (
+	ctxTable = 0  // address of the descriptor array
+	ctxOps   = 8  // address of socket_file_ops
+	ctxFlags = 16 // the control block's flags
+	ctxMax   = 24 // size of the descriptor array
+	ctxBase  = 28 // first descriptor of this chunk
+	ctxSlots = 32 // a pointer for each descriptor of the chunk
+	ctxSize  = ctxSlots + 8*chunk
+)
+
+// Helpers of the kernel, by their number in enum bpf_func_id.
+const (
+	helperMapLookup  = 1
+	helperProbeRead  = 113 // bpf_probe_read_kernel
+	helperSeqWrite   = 127
+	helperSkcToTCP   = 137 // bpf_skc_to_tcp_sock
+	helperSockOfFile = 162 // bpf_sock_from_file
+	helperLoop       = 181
+)
+
+// Offsets in the contexts of the iterators: struct bpf_iter__task and bpf_iter__task_file.
+const (
+	iterMeta = 0
+	iterTask = 8
+	iterFD   = 16
+	iterFile = 24
+	metaSeq  = 0
+)
+
+const typeStream = 1 // SOCK_STREAM: only such a socket with IPPROTO_TCP is a struct tcp_sock
+
+// walker assembles the iter/task program. Registers in its three functions:
+//
+//	main   R6 the iterator's context, R7 the task, R8 its files, then the first record's number, R9 the control block
+//	chunk  R6 the working context, R7 the chunk's number, R8 what is found, R9 socket_file_ops
+//	fill   R6 the working context, R7 the record, R8 the sock's address, R9 the sock
+type walker struct {
+	bpf.Asm
+	l         *Layout
+	recs, ctl int
+}
+
+// assembleWalker makes the program for the array and the control block behind these descriptors.
+func assembleWalker(l *Layout, recs, ctl bpf.FD) (*bpf.Program, error) {
+	w := &walker{l: l, recs: int(recs), ctl: int(ctl)}
+	w.main()
+	w.Func("chunk")
+	w.chunk()
+	w.Func("fill")
+	w.fill()
+	return w.Assemble("sockeye_walk")
+}
+
+// cast makes R0 a pointer to a read-only structure at the address in R1. A cast to struct pt_regs, whose members are all
+// long, makes every load a number; the verifier allows no arithmetic on pointers that it knows to be pointers.
+func (w *walker) cast(structure uint32) {
+	w.MovImm(bpf.R2, int32(structure))
+	w.CallKfunc(w.l.rdonlyCast)
+}
+
+func (w *walker) main() {
+	const ctx = -(ctxSize + 8)
+	w.Mov(bpf.R6, bpf.R1)
+	w.Load(bpf.DW, bpf.R7, bpf.R6, iterTask)
+	w.JumpEqImm(bpf.R7, 0, "out")
+	w.ownTable()
+	w.LoadMapValue(bpf.R9, w.ctl, 0)
+	w.Load(bpf.DW, bpf.R1, bpf.R9, ctlFlags)
+	w.Store(bpf.DW, bpf.FP, ctx+ctxFlags, bpf.R1)
+	w.Load(bpf.DW, bpf.R3, bpf.R8, w.l.files.fdt)
+	w.Load(bpf.DW, bpf.R4, bpf.R3, w.l.files.fd)
+	w.Load(bpf.W, bpf.R5, bpf.R3, w.l.files.maxFDs)
+	w.Store(bpf.DW, bpf.FP, ctx+ctxTable, bpf.R4)
+	w.Store(bpf.W, bpf.FP, ctx+ctxMax, bpf.R5)
+	w.Load(bpf.DW, bpf.R1, bpf.R9, ctlOps)
+	w.Store(bpf.DW, bpf.FP, ctx+ctxOps, bpf.R1)
+	w.JumpNeImm(bpf.R1, 0, "walk")
+	w.learn(ctx)
+	w.Label("walk")
+	w.walk(ctx)
+	w.report(ctx)
+	w.Label("out")
+	w.MovImm(bpf.R0, 0)
+	w.Exit()
+}
+
+// ownTable leaves when the task shares its descriptor table with its thread group's leader, who is visited too.
+func (w *walker) ownTable() {
+	w.Load(bpf.DW, bpf.R8, bpf.R7, w.l.task.files)
+	w.JumpEqImm(bpf.R8, 0, "out")
+	w.Load(bpf.W, bpf.R1, bpf.R7, w.l.task.pid)
+	w.Load(bpf.W, bpf.R2, bpf.R7, w.l.task.tgid)
+	w.JumpEq(bpf.R1, bpf.R2, "own")
+	w.Load(bpf.DW, bpf.R3, bpf.R7, w.l.task.leader)
+	w.Load(bpf.DW, bpf.R3, bpf.R3, w.l.task.files)
+	w.JumpEq(bpf.R3, bpf.R8, "out")
+	w.Label("own")
+}
+
+// learn reads f_op of a descriptor that is known to be a socket. The address is not in kallsyms.
+func (w *walker) learn(ctx int) {
+	w.Load(bpf.W, bpf.R2, bpf.R7, w.l.task.tgid)
+	w.Load(bpf.DW, bpf.R1, bpf.R9, ctlPID)
+	w.JumpNe(bpf.R1, bpf.R2, "out")
+	w.Load(bpf.DW, bpf.R3, bpf.R9, ctlFD)
+	w.Lsh(bpf.R3, 3)
+	w.Add(bpf.R3, bpf.R4)
+	w.stackArg(bpf.R1, ctx+ctxSlots)
+	w.MovImm(bpf.R2, 8)
+	w.Call(helperProbeRead)
+	w.Load(bpf.DW, bpf.R1, bpf.FP, ctx+ctxSlots)
+	w.cast(w.l.ptRegs)
+	w.Load(bpf.DW, bpf.R1, bpf.R0, w.l.file.op)
+	w.Store(bpf.DW, bpf.R9, ctlOps, bpf.R1)
+	w.Jump("out")
+}
+
+func (w *walker) stackArg(r bpf.Reg, off int) {
+	w.Mov(r, bpf.FP)
+	w.AddImm(r, int32(off))
+}
+
+func (w *walker) walk(ctx int) {
+	for i := range chunk {
+		w.StoreImm(bpf.DW, bpf.FP, ctx+ctxSlots+8*i, 0)
+	}
+	w.StoreImm(bpf.W, bpf.FP, ctx+ctxBase, 0)
+	w.Load(bpf.DW, bpf.R8, bpf.R9, ctlCount)
+	w.MovImm(bpf.R1, maxChunks)
+	w.LoadFunc(bpf.R2, "chunk")
+	w.stackArg(bpf.R3, ctx)
+	w.MovImm(bpf.R4, 0)
+	w.Call(helperLoop)
+}
+
+// report writes a Holder if the task gave any record. It overwrites the working context, which is done with.
+func (w *walker) report(ctx int) {
+	w.Load(bpf.DW, bpf.R1, bpf.R9, ctlCount)
+	w.JumpEq(bpf.R1, bpf.R8, "out")
+	w.Store(bpf.W, bpf.FP, ctx+offFirst, bpf.R8)
+	w.Store(bpf.W, bpf.FP, ctx+offLast, bpf.R1)
+	storeTask(&w.Asm, w.l, bpf.R7, ctx)
+	w.Load(bpf.DW, bpf.R1, bpf.R6, iterMeta)
+	w.Load(bpf.DW, bpf.R1, bpf.R1, metaSeq)
+	w.stackArg(bpf.R2, ctx)
+	w.MovImm(bpf.R3, int32(holderSize))
+	w.Call(helperSeqWrite)
+}
+
+// storeTask fills in the parts of a Holder at FP+at that name the task.
+func storeTask(a *bpf.Asm, l *Layout, task bpf.Reg, at int) {
+	a.Load(bpf.W, bpf.R2, task, l.task.pid)
+	a.Store(bpf.W, bpf.FP, at+offTID, bpf.R2)
+	a.Load(bpf.W, bpf.R2, task, l.task.tgid)
+	a.Store(bpf.W, bpf.FP, at+offPID, bpf.R2)
+	a.Load(bpf.DW, bpf.R3, task, l.task.leader)
+	a.Load(bpf.DW, bpf.R2, bpf.R3, l.task.start)
+	a.Store(bpf.DW, bpf.FP, at+offStart, bpf.R2)
+	a.AddImm(bpf.R3, int32(l.task.comm))
+	a.Mov(bpf.R1, bpf.FP)
+	a.AddImm(bpf.R1, int32(at+offComm))
+	a.MovImm(bpf.R2, 16)
+	a.Call(helperProbeRead)
+}
+
+// chunk(number, ctx) looks at one chunk of the table and calls fill for each of its descriptors if any is a socket.
+func (w *walker) chunk() {
+	w.Mov(bpf.R6, bpf.R2)
+	w.Mov(bpf.R7, bpf.R1)
+	w.Lsh(bpf.R7, chunkBits)
+	w.Load(bpf.W, bpf.R8, bpf.R6, ctxMax)
+	w.JumpGe(bpf.R7, bpf.R8, "chunk.end")
+	w.Store(bpf.W, bpf.R6, ctxBase, bpf.R7)
+	w.readFiles()
+	w.keepSockets()
+	w.JumpEqImm(bpf.R8, 0, "chunk.next")
+	w.slots(w.l.ptRegs, func(i int) {
+		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.socketSk)
+		w.Store(bpf.DW, bpf.R6, ctxSlots+8*i, bpf.R3)
+	})
+	w.touch()
+	w.MovImm(bpf.R1, chunk)
+	w.LoadFunc(bpf.R2, "fill")
+	w.Mov(bpf.R3, bpf.R6)
+	w.MovImm(bpf.R4, 0)
+	w.Call(helperLoop)
+	w.Label("chunk.next")
+	w.MovImm(bpf.R0, 0)
+	w.Exit()
+	w.Label("chunk.end")
+	w.MovImm(bpf.R0, 1)
+	w.Exit()
+}
+
+// slots emits the body once for each descriptor of the chunk, with R0 the slot's pointer cast to a structure.
+func (w *walker) slots(structure uint32, body func(i int)) {
+	for i := range chunk {
+		w.Load(bpf.DW, bpf.R1, bpf.R6, ctxSlots+8*i)
+		w.cast(structure)
+		body(i)
+	}
+}
+
+// readFiles copies the chunk's struct file pointers into the slots. The table has a multiple of 64 entries.
+func (w *walker) readFiles() {
+	w.Load(bpf.DW, bpf.R3, bpf.R6, ctxTable)
+	w.Lsh(bpf.R7, 3)
+	w.Add(bpf.R3, bpf.R7)
+	w.Mov(bpf.R1, bpf.R6)
+	w.AddImm(bpf.R1, ctxSlots)
+	w.MovImm(bpf.R2, 8*chunk)
+	w.Call(helperProbeRead)
+	w.Load(bpf.DW, bpf.R9, bpf.R6, ctxOps)
+}
+
+// keepSockets replaces each file by its struct socket, or by 0 when it is not one, without a branch. R8 becomes the OR of
+// all of them.
+func (w *walker) keepSockets() {
+	w.MovImm(bpf.R8, 0)
+	w.slots(w.l.ptRegs, func(i int) {
+		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.file.op)
+		w.Load(bpf.DW, bpf.R4, bpf.R0, w.l.file.private)
+		w.Xor(bpf.R3, bpf.R9) // 0 for a socket
+		w.Mov(bpf.R5, bpf.R3)
+		w.Neg(bpf.R5)
+		w.Or(bpf.R3, bpf.R5) // the top bit is set unless R3 was 0
+		w.Rsh(bpf.R3, 63)
+		w.AddImm(bpf.R3, -1) // all bits for a socket, none otherwise
+		w.And(bpf.R4, bpf.R3)
+		w.Store(bpf.DW, bpf.R6, ctxSlots+8*i, bpf.R4)
+		w.Or(bpf.R8, bpf.R4)
+	})
+}
+
+// touch loads one word of each cache line that fill will want, for all sockets of the chunk, so that the misses overlap.
+// Where only some ports are wanted, most sockets are dropped after a look at their port.
+func (w *walker) touch() {
+	w.slots(w.l.ptRegs, func(int) { w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.num) })
+	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxFlags)
+	w.JumpSetImm(bpf.R1, flagPorts, "touched")
+	w.slots(w.l.sock, func(int) {
+		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.sk.cookie)
+		w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.proto)
+		w.Load(bpf.W, bpf.R3, bpf.R0, w.l.sk.uid)
+	})
+	w.slots(w.l.tcpSock, func(int) {
+		t := &w.l.tcp
+		w.Load(bpf.W, bpf.R3, bpf.R0, t.written)
+		w.Load(bpf.W, bpf.R3, bpf.R0, t.copied)
+		w.Load(bpf.W, bpf.R3, bpf.R0, t.una)
+	})
+	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxFlags)
+	w.JumpSetImm(bpf.R1, flagInfo, "touchinfo")
+	w.Jump("touched")
+	w.Label("touchinfo")
+	w.slots(w.l.tcpSock, func(int) {
+		t := &w.l.tcp
+		w.Load(bpf.DW, bpf.R3, bpf.R0, t.acked)
+		w.Load(bpf.DW, bpf.R3, bpf.R0, t.received)
+		w.Load(bpf.W, bpf.R3, bpf.R0, t.srtt)
+		w.Load(bpf.W, bpf.R3, bpf.R0, t.retrans)
+	})
+	w.Label("touched")
+}
+
+// fill(i, ctx) writes the record of the chunk's descriptor i, if it is a socket that is wanted.
+func (w *walker) fill() {
+	w.JumpGeImm(bpf.R1, chunk, "fill.end")
+	w.Mov(bpf.R6, bpf.R2)
+	w.Mov(bpf.R7, bpf.R1)
+	w.Lsh(bpf.R1, 3)
+	w.Add(bpf.R2, bpf.R1)
+	w.Load(bpf.DW, bpf.R8, bpf.R2, ctxSlots)
+	w.JumpEqImm(bpf.R8, 0, "fill.next")
+	w.Mov(bpf.R1, bpf.R8)
+	w.cast(w.l.ptRegs)
+	w.Mov(bpf.R9, bpf.R0)
+	w.wanted()
+	w.newRecord()
+	w.addresses()
+	w.Mov(bpf.R1, bpf.R8)
+	w.cast(w.l.sock)
+	w.Mov(bpf.R9, bpf.R0)
+	w.identity()
+	w.queues()
+	w.Label("fill.next")
+	w.MovImm(bpf.R0, 0)
+	w.Exit()
+	w.Label("fill.end")
+	w.MovImm(bpf.R0, 1)
+	w.Exit()
+}
+
+// The stack of fill.
+const (
+	fillIndex  = -4
+	fillFamily = -16
+	fillFD     = -24
+	fillNetNS  = -32
+)
+
+// wanted leaves for the next descriptor unless the socket passes the control block's filters.
+func (w *walker) wanted() {
+	w.Load(bpf.H, bpf.R1, bpf.R9, w.l.sk.family)
+	w.Store(bpf.DW, bpf.FP, fillFamily, bpf.R1)
+	w.Load(bpf.DW, bpf.R4, bpf.R6, ctxFlags)
+	w.JumpEqImm(bpf.R1, rawsock.AFInet, "inet")
+	w.JumpEqImm(bpf.R1, rawsock.AFInet6, "inet")
+	w.JumpNeImm(bpf.R1, rawsock.AFUnix, "fill.next")
+	w.JumpSetImm(bpf.R4, flagUnix, "netns")
+	w.Jump("fill.next")
+	w.Label("inet")
+	w.Load(bpf.H, bpf.R2, bpf.R9, w.l.sk.num)
+	w.JumpEqImm(bpf.R2, 0, "fill.next") // neither bound nor connected
+	w.JumpSetImm(bpf.R4, flagPorts, "ports")
+	w.Jump("netns")
+	w.Label("ports")
+	w.LoadMapValue(bpf.R3, w.ctl, ctlPorts)
+	w.Mov(bpf.R4, bpf.R2)
+	w.Rsh(bpf.R4, 6)
+	w.AndImm(bpf.R4, 1<<16/64-1)
+	w.Lsh(bpf.R4, 3)
+	w.Add(bpf.R3, bpf.R4)
+	w.Load(bpf.DW, bpf.R3, bpf.R3, 0)
+	w.AndImm(bpf.R2, 63)
+	w.RshReg(bpf.R3, bpf.R2)
+	w.AndImm(bpf.R3, 1)
+	w.JumpEqImm(bpf.R3, 0, "fill.next")
+	w.Label("netns")
+	w.namespace()
+	w.protocol()
+}
+
+func (w *walker) namespace() {
+	w.Mov(bpf.R1, bpf.R8)
+	w.cast(w.l.sock)
+	w.Load(bpf.DW, bpf.R1, bpf.R0, w.l.sk.net)
+	w.Load(bpf.W, bpf.R1, bpf.R1, w.l.netInum)
+	w.Store(bpf.DW, bpf.FP, fillNetNS, bpf.R1)
+	w.LoadMapValue(bpf.R2, w.ctl, 0)
+	w.Load(bpf.DW, bpf.R2, bpf.R2, ctlNetNS)
+	w.JumpEqImm(bpf.R2, 0, "anyns")
+	w.JumpNe(bpf.R1, bpf.R2, "fill.next")
+	w.Label("anyns")
+}
+
+// protocol keeps TCP, UDP and MPTCP, and every Unix socket. R0 is the struct sock.
+func (w *walker) protocol() {
+	w.Load(bpf.DW, bpf.R2, bpf.FP, fillFamily)
+	w.JumpEqImm(bpf.R2, rawsock.AFUnix, "take")
+	w.Load(bpf.H, bpf.R1, bpf.R0, w.l.sk.proto)
+	w.JumpEqImm(bpf.R1, rawsock.ProtoTCP, "take")
+	w.JumpEqImm(bpf.R1, rawsock.ProtoUDP, "take")
+	w.JumpNeImm(bpf.R1, rawsock.ProtoMPTCP, "fill.next")
+	w.Label("take")
+}
+
+// newRecord makes R7 the next record of the array. The count goes on when the array is full, so that the reader sees by
+// how much.
+func (w *walker) newRecord() {
+	w.Load(bpf.W, bpf.R1, bpf.R6, ctxBase)
+	w.Add(bpf.R1, bpf.R7)
+	w.Store(bpf.DW, bpf.FP, fillFD, bpf.R1)
+	w.LoadMapValue(bpf.R1, w.ctl, 0)
+	w.Load(bpf.DW, bpf.R2, bpf.R1, ctlCount)
+	w.Store(bpf.W, bpf.FP, fillIndex, bpf.R2)
+	w.AddImm(bpf.R2, 1)
+	w.Store(bpf.DW, bpf.R1, ctlCount, bpf.R2)
+	w.LoadMap(bpf.R1, w.recs)
+	w.Mov(bpf.R2, bpf.FP)
+	w.AddImm(bpf.R2, fillIndex)
+	w.Call(helperMapLookup)
+	w.JumpEqImm(bpf.R0, 0, "fill.next")
+	w.Mov(bpf.R7, bpf.R0)
+}
+
+// addresses copies what struct sock_common holds. R9 is the sock as numbers.
+func (w *walker) addresses() {
+	s := &w.l.sk
+	w.Load(bpf.DW, bpf.R1, bpf.FP, fillFamily)
+	w.Store(bpf.B, bpf.R7, recFamily, bpf.R1)
+	w.JumpEqImm(bpf.R1, rawsock.AFInet6, "v6")
+	w.JumpEqImm(bpf.R1, rawsock.AFUnix, "unix")
+	w.Load(bpf.W, bpf.R2, bpf.R9, s.saddr)
+	w.Store(bpf.DW, bpf.R7, recLocal, bpf.R2)
+	w.StoreImm(bpf.DW, bpf.R7, recLocal+8, 0)
+	w.Load(bpf.W, bpf.R2, bpf.R9, s.daddr)
+	w.Store(bpf.DW, bpf.R7, recRemote, bpf.R2)
+	w.StoreImm(bpf.DW, bpf.R7, recRemote+8, 0)
+	w.Jump("ports.copy")
+	w.Label("v6")
+	for i := 0; i < 16; i += 8 {
+		w.Load(bpf.DW, bpf.R2, bpf.R9, s.saddr6+i)
+		w.Store(bpf.DW, bpf.R7, recLocal+i, bpf.R2)
+		w.Load(bpf.DW, bpf.R2, bpf.R9, s.daddr6+i)
+		w.Store(bpf.DW, bpf.R7, recRemote+i, bpf.R2)
+	}
+	w.Label("ports.copy")
+	w.Load(bpf.H, bpf.R2, bpf.R9, s.num)
+	w.Store(bpf.H, bpf.R7, recLocalPort, bpf.R2)
+	w.Load(bpf.H, bpf.R2, bpf.R9, s.dport)
+	w.Swap16(bpf.R2)
+	w.Store(bpf.H, bpf.R7, recRemotePort, bpf.R2)
+	w.Load(bpf.W, bpf.R2, bpf.R9, s.iface)
+	w.Store(bpf.W, bpf.R7, recInterface, bpf.R2)
+	w.Label("unix")
+	w.Load(bpf.DW, bpf.R2, bpf.R9, s.cookie)
+	w.Store(bpf.DW, bpf.R7, recCookie, bpf.R2)
+	w.Load(bpf.B, bpf.R2, bpf.R9, s.state)
+	w.Store(bpf.B, bpf.R7, recState, bpf.R2)
+}
+
+// identity copies what says whose socket it is. R9 is the struct sock.
+func (w *walker) identity() {
+	for _, c := range []struct {
+		at   int
+		slot int
+	}{{recFD, fillFD}, {recNetNS, fillNetNS}} {
+		w.Load(bpf.DW, bpf.R2, bpf.FP, c.slot)
+		w.Store(bpf.W, bpf.R7, c.at, bpf.R2)
+	}
+	w.Load(bpf.W, bpf.R2, bpf.R9, w.l.sk.uid)
+	w.Store(bpf.W, bpf.R7, recUID, bpf.R2)
+	w.inode()
+	w.StoreImm(bpf.DW, bpf.R7, recCgroup, 0)
+	w.Load(bpf.DW, bpf.R4, bpf.R6, ctxFlags)
+	w.JumpSetImm(bpf.R4, flagCgroup, "cgroup")
+	w.Jump("nocgroup")
+	w.Label("cgroup")
+	w.Load(bpf.DW, bpf.R2, bpf.R9, w.l.sk.cgroup)
+	w.Load(bpf.DW, bpf.R2, bpf.R2, w.l.cgroupKn)
+	w.Load(bpf.DW, bpf.R2, bpf.R2, w.l.kernfsNodeID)
+	w.Store(bpf.DW, bpf.R7, recCgroup, bpf.R2)
+	w.Label("nocgroup")
+}
+
+func (w *walker) inode() {
+	if w.l.hasSkIno {
+		w.Load(bpf.DW, bpf.R2, bpf.R9, w.l.sk.ino)
+		w.Store(bpf.W, bpf.R7, recInode, bpf.R2)
+		return
+	}
+	w.Mov(bpf.R1, bpf.R8)
+	w.AddImm(bpf.R1, int32(w.l.sk.socket))
+	w.cast(w.l.ptRegs)
+	w.Load(bpf.DW, bpf.R1, bpf.R0, 0)
+	w.AddImm(bpf.R1, int32(w.l.socketInode))
+	w.cast(w.l.ptRegs)
+	w.Load(bpf.DW, bpf.R2, bpf.R0, 0)
+	w.Store(bpf.W, bpf.R7, recInode, bpf.R2)
+}
+
+// queues copies the queue lengths, as sock_diag computes them, and the TCP counters. R9 is the struct sock.
+func (w *walker) queues() {
+	for _, at := range []int{recSent, recReceived, recRecvQ, recRTT} { // and the 4 bytes behind the last two
+		w.StoreImm(bpf.DW, bpf.R7, at, 0)
+	}
+	w.StoreImm(bpf.W, bpf.R7, recCwnd, 0)
+	w.StoreImm(bpf.H, bpf.R7, recProto, 0)
+	w.Load(bpf.DW, bpf.R1, bpf.FP, fillFamily)
+	w.JumpEqImm(bpf.R1, rawsock.AFUnix, "fill.next")
+	w.Load(bpf.H, bpf.R4, bpf.R9, w.l.sk.proto)
+	w.Store(bpf.H, bpf.R7, recProto, bpf.R4)
+	w.JumpEqImm(bpf.R4, rawsock.ProtoUDP, "udp")
+	w.Load(bpf.B, bpf.R3, bpf.R7, recState)
+	w.JumpEqImm(bpf.R3, rawsock.Listen, "listen")
+	w.JumpNeImm(bpf.R4, rawsock.ProtoTCP, "fill.next")
+	w.Load(bpf.H, bpf.R3, bpf.R9, w.l.sk.typ)
+	w.JumpNeImm(bpf.R3, typeStream, "fill.next")
+	w.Mov(bpf.R1, bpf.R8)
+	w.cast(w.l.tcpSock)
+	storeTCP(&w.Asm, w.l, bpf.R7, 0)
+	w.Load(bpf.DW, bpf.R4, bpf.R6, ctxFlags)
+	w.JumpSetImm(bpf.R4, flagInfo, "info")
+	w.Jump("fill.next")
+	w.Label("info")
+	storeTCPInfo(&w.Asm, w.l, bpf.R7, 0)
+	w.Jump("fill.next")
+	w.Label("listen")
+	storeBacklog(&w.Asm, w.l, bpf.R9, bpf.R7, 0)
+	w.Jump("fill.next")
+	w.Label("udp")
+	storeUDP(&w.Asm, w.l, bpf.R9, bpf.R7, 0)
+	if w.l.udpDeficit >= 0 {
+		w.Mov(bpf.R1, bpf.R8)
+		w.AddImm(bpf.R1, int32(w.l.udpDeficit))
+		w.cast(w.l.ptRegs)
+		w.Load(bpf.W, bpf.R3, bpf.R0, 0)
+		w.Load(bpf.W, bpf.R2, bpf.R7, recRecvQ)
+		w.Sub32(bpf.R2, bpf.R3)
+		w.Store(bpf.W, bpf.R7, recRecvQ, bpf.R2)
+	}
+}
