@@ -1,0 +1,117 @@
+package testutil
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sockeye-net/sockeye/internal/testutil/truth"
+)
+
+// Makers builds the truth makers once for a test and starts them.
+type Makers struct {
+	path string // of the program
+	dir  string // for the paths of Unix sockets; short, since such a path has 108 bytes at most
+	uid  int
+}
+
+// BuildMakers compiles the truth maker. Everyone may run it.
+func BuildMakers(t testing.TB) *Makers {
+	t.Helper()
+	NeedTool(t, "go")
+	dir := PublicDir(t)
+	path := filepath.Join(dir, "maker")
+	cmd := exec.Command("go", "build", "-o", path, "github.com/sockeye-net/sockeye/internal/testutil/maker")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return &Makers{path: path, dir: dir}
+}
+
+// As returns makers that run as another user.
+func (m *Makers) As(uid int) *Makers { return &Makers{m.path, "/tmp", uid} }
+
+// Maker is a running truth maker.
+type Maker struct {
+	PID     int
+	Records []truth.Record // what it holds
+	stop    func()
+}
+
+// Start starts a maker of n sockets (or pairs, or processes) of a kind and waits until all of them are open. It ends
+// with the test, or at Stop.
+func (m *Makers) Start(t testing.TB, kind string, n int) *Maker {
+	t.Helper()
+	cmd := exec.Command(m.path, kind, strconv.Itoa(n))
+	cmd.Env = append(os.Environ(), "TMPDIR="+m.dir)
+	cmd.Stderr = os.Stderr
+	if m.uid != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(m.uid), Gid: uint32(m.uid)}}
+	}
+	in, out := pipes(t, cmd)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	mk := &Maker{PID: cmd.Process.Pid, stop: sync.OnceFunc(func() { end(t, cmd, in) })}
+	t.Cleanup(mk.Stop)
+	records, err := readRecords(out)
+	if err != nil {
+		t.Fatalf("maker %s: %v", kind, err)
+	}
+	mk.Records = records
+	return mk
+}
+
+func pipes(t testing.TB, cmd *exec.Cmd) (io.WriteCloser, io.Reader) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, out
+}
+
+// Stop ends the maker and waits for it.
+func (mk *Maker) Stop() { mk.stop() }
+
+// end closes the maker's standard input, which its children share, and kills it if it does not end by that.
+func end(t testing.TB, cmd *exec.Cmd, in io.Closer) {
+	in.Close()
+	kill := time.AfterFunc(10*time.Second, func() {
+		t.Errorf("maker %v did not end by itself", cmd.Args[1:])
+		cmd.Process.Kill()
+	})
+	defer kill.Stop()
+	cmd.Wait()
+}
+
+// readRecords reads up to the line that says that all is open.
+func readRecords(r io.Reader) ([]truth.Record, error) {
+	var records []truth.Record
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		var rec truth.Record
+		if err := json.Unmarshal(lines.Bytes(), &rec); err != nil {
+			return nil, fmt.Errorf("%q: %w", lines.Text(), err)
+		}
+		if rec.Ready {
+			return records, nil
+		}
+		records = append(records, rec)
+	}
+	return nil, fmt.Errorf("it ended early: %w", io.ErrUnexpectedEOF)
+}

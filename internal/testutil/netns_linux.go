@@ -1,0 +1,95 @@
+package testutil
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// LoopbackUp brings lo up in the network namespace of the calling thread.
+func LoopbackUp(t testing.TB) {
+	t.Helper()
+	if err := loopbackUp(); err != nil {
+		t.Fatal("lo: ", err)
+	}
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	req.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+}
+
+// InNewNetNS calls f with this thread in a new network namespace whose lo is up, and returns to the old one: what f
+// starts (processes, sockets) stays there and keeps the namespace alive.
+func InNewNetNS(t testing.TB, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() { done <- onNewNetNS(f) }()
+	if err := <-done; err != nil {
+		t.Fatal("new network namespace: ", err)
+	}
+}
+
+// onNewNetNS never unlocks the thread, so that it ends with the goroutine and no other code finds itself in there.
+func onNewNetNS(f func()) error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	if err := loopbackUp(); err != nil {
+		return err
+	}
+	f()
+	return nil
+}
+
+// privateMounts keeps what the test mounts from the rest of the machine.
+func privateMounts(t testing.TB) {
+	t.Helper()
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal("private mounts: ", err)
+	}
+}
+
+// Sysctl sets a value under /proc/sys/net in the test's namespace.
+func Sysctl(t testing.TB, name, value string) {
+	t.Helper()
+	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+	if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Veth makes two interfaces, one cable, with link-local addresses that are usable at once.
+func Veth(t testing.TB, a, b string) {
+	t.Helper()
+	NeedTool(t, "ip")
+	Command(t, "ip", "link", "add", a, "type", "veth", "peer", "name", b)
+	for _, name := range []string{a, b} {
+		Sysctl(t, "net.ipv6.conf."+name+".accept_dad", "0")
+		Command(t, "ip", "link", "set", name, "up")
+	}
+}
+
+// Command runs a program to its end and returns what it wrote; the test fails if the program does.
+func Command(t testing.TB, name string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
