@@ -1,0 +1,21 @@
+# The short names of what a newcomer needs. `make check` is what CI runs.
+.PHONY: check test build bench wine fuzz
+
+check:
+	.ci/run
+
+test:
+	go test ./...
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o sockeye ./cmd/sockeye
+
+# As root: the background and the load are processes of a network namespace of their own.
+bench:
+	go run ./bench/table -n 1000,10000,100000
+
+wine:
+	.ci/run wine
+
+fuzz:
+	FUZZTIME=$${FUZZTIME:-30s} .ci/run fuzz
