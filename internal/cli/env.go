@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"iter"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/sockeye-net/sockeye/internal/view"
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// SocketTable is what the commands need of a *netstat.Table.
+type SocketTable interface {
+	All(netstat.Query) iter.Seq2[*netstat.Socket, error]
+	Read(netstat.Query, *netstat.Snapshot) error
+	Close() error
+}
+
+// Env is the world around a command.
+type Env struct {
+	Stdout, Stderr io.Writer
+	Terminal       bool // Stdout is one
+	ANSI           bool // and understands colours
+	Width          int  // of the terminal, in cells
+	Getenv         func(string) string
+	Now            func() time.Time
+	Hostname       func() string
+	User           func() string // of this process, for doctor
+	Kernel         func() string
+	Names          view.Names // names of users, interfaces and services
+
+	Open    func(*netstat.Config) (SocketTable, error)
+	Details func(*netstat.Process) (netstat.Details, error)
+	Probe   func() []netstat.Capability
+	Pin     func(netstat.PinConfig) error
+	Unpin   func() error
+
+	// LocalAddrs are the addresses in the network namespace of a process, as far as they can be read.
+	LocalAddrs func(pid int) []netip.Addr
+
+	Build func() (*debug.BuildInfo, bool)
+}
+
+// System is the world of this process.
+func System() *Env {
+	e := &Env{
+		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now,
+		Hostname: hostname, User: currentUser, Kernel: kernelRelease, Names: systemNames(),
+		Open: openTable, Details: (*netstat.Process).Details, Probe: netstat.Probe, Pin: netstat.Pin, Unpin: netstat.Unpin,
+		LocalAddrs: localAddrs, Build: debug.ReadBuildInfo,
+	}
+	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
+		e.Terminal, e.ANSI = true, enableANSI(os.Stdout)
+		e.Width, _, _ = term.GetSize(fd)
+	}
+	return e
+}
+
+func openTable(cfg *netstat.Config) (SocketTable, error) { return netstat.Open(cfg) }
+
+func hostname() string {
+	name, _ := os.Hostname()
+	return name
+}
+
+// Main runs the command with the arguments of this process, and returns the exit code.
+func Main(args []string) int {
+	ctx, stop := untilInterrupted()
+	defer stop()
+	return System().Run(ctx, args)
+}
+
+// details is Details for the writers: what could be read, however little.
+func (e *Env) details(p *netstat.Process) (netstat.Details, bool) {
+	d, err := e.Details(p)
+	return d, err == nil
+}
+
+// untilInterrupted is a context that ends at the first interrupt; the second one kills the process as usual.
+func untilInterrupted() (context.Context, func()) {
+	ctx, stop := notifyInterrupt()
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

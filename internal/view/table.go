@@ -1,0 +1,298 @@
+package view
+
+import (
+	"unicode/utf8"
+
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// layoutRows is how many rows are looked at to find the widths of the columns. Later rows are written as they come; a cell
+// that is longer pushes the rest of its line.
+const layoutRows = 1000
+
+const gap = 2 // spaces between columns
+
+// table writes aligned columns.
+type table struct {
+	stream
+	names    *Names
+	cols     []tableColumn
+	color    bool
+	fixed    bool
+	noHeader bool
+	width    int
+	cell     []byte // scratch of a cut cell
+
+	// The rows before the layout is known: their cells one after the other, and where each ends.
+	held   []byte
+	ends   []int32
+	states []netstat.State
+	laid   bool
+}
+
+// tableColumn is a column and its place.
+type tableColumn struct {
+	*Column
+	width   int
+	cut     bool // cells are cut to the width
+	dropped bool
+	state   bool // coloured by state
+}
+
+func newTable(out stream, opt *Options) *table {
+	t := &table{stream: out, names: opt.Names, color: opt.Color, fixed: opt.Fixed, noHeader: opt.NoHeader, width: opt.Width}
+	for _, c := range opt.Columns {
+		col := tableColumn{Column: c, state: c.Name == "state"}
+		if !opt.NoHeader {
+			col.width = textWidth([]byte(c.Header))
+		}
+		t.cols = append(t.cols, col)
+	}
+	return t
+}
+
+// Row holds the first rows back, then writes.
+func (t *table) Row(s *netstat.Socket) error {
+	if t.laid {
+		t.write(s)
+		return t.row()
+	}
+	for i := range t.cols {
+		start := len(t.held)
+		t.held = t.append(t.held, &t.cols[i], s)
+		t.cols[i].width = max(t.cols[i].width, textWidth(t.held[start:]))
+		t.ends = append(t.ends, int32(len(t.held)))
+	}
+	if t.states = append(t.states, s.State); len(t.states) == layoutRows {
+		t.layOut()
+	}
+	return t.err
+}
+
+// append writes a cell; one without a value shows it, so that the columns can be told apart by programs too.
+func (t *table) append(dst []byte, c *tableColumn, s *netstat.Socket) []byte {
+	start := len(dst)
+	if dst = c.text(t.names, dst, s); len(dst) == start {
+		dst = append(dst, '-')
+	}
+	return dst
+}
+
+// Close writes the rows that are held back.
+func (t *table) Close([]error) error {
+	if !t.laid {
+		t.layOut()
+	}
+	return t.flush()
+}
+
+func (t *table) layOut() {
+	t.laid = true
+	t.fit()
+	if !t.noHeader {
+		t.header()
+	}
+	start := int32(0)
+	for row, st := range t.states {
+		for i := range t.cols {
+			end := t.ends[row*len(t.cols)+i]
+			t.put(i, t.held[start:end], st)
+			start = end
+		}
+		t.endLine()
+		if t.row() != nil {
+			break
+		}
+	}
+	t.held, t.ends, t.states = nil, nil, nil
+}
+
+func (t *table) header() {
+	for i := range t.cols {
+		t.put(i, []byte(t.cols[i].Header), 0)
+	}
+	t.endLine()
+}
+
+// endLine takes the spaces that pad the last cell away.
+func (t *table) endLine() {
+	end := len(t.buf)
+	for end > 0 && t.buf[end-1] == ' ' {
+		end--
+	}
+	t.buf = append(t.buf[:end], '\n')
+}
+
+// write is the way of most rows: cells go straight to the buffer.
+func (t *table) write(s *netstat.Socket) {
+	for i := range t.cols {
+		c := &t.cols[i]
+		if c.dropped {
+			continue
+		}
+		if c.cut || c.state && t.color {
+			t.cell = t.append(t.cell[:0], c, s)
+			t.put(i, t.cell, s.State)
+			continue
+		}
+		start := len(t.buf)
+		t.buf = t.append(t.buf, c, s)
+		t.pad(c, start)
+	}
+	t.endLine()
+}
+
+// put writes a cell of a known text.
+func (t *table) put(i int, text []byte, st netstat.State) {
+	c := &t.cols[i]
+	if c.dropped {
+		return
+	}
+	start := len(t.buf)
+	if c.cut {
+		t.buf = appendCut(t.buf, text, c)
+	} else {
+		t.buf = append(t.buf, text...)
+	}
+	t.pad(c, start)
+	if c.state && t.color {
+		t.paint(start, len(text), st)
+	}
+}
+
+const spaces = "                                                                "
+
+// pad makes the cell that begins at start as wide as its column, and adds the gap.
+func (t *table) pad(c *tableColumn, start int) {
+	n := c.width - textWidth(t.buf[start:])
+	if n > 0 && c.Right {
+		t.buf = appendSpaces(t.buf, n)
+		copy(t.buf[start+n:], t.buf[start:len(t.buf)-n])
+		copySpaces(t.buf[start : start+n])
+		n = 0
+	}
+	t.buf = appendSpaces(t.buf, max(n, 0)+gap)
+}
+
+func appendSpaces(dst []byte, n int) []byte {
+	for ; n > len(spaces); n -= len(spaces) {
+		dst = append(dst, spaces...)
+	}
+	return append(dst, spaces[:n]...)
+}
+
+func copySpaces(dst []byte) {
+	for i := range dst {
+		dst[i] = ' '
+	}
+}
+
+// paint colours the first n bytes of the cell at start: listeners green, connections that are coming or going dim.
+func (t *table) paint(start, n int, st netstat.State) {
+	code := stateColor(st)
+	if code == "" {
+		return
+	}
+	rest := append([]byte(nil), t.buf[start+n:]...)
+	cell := append([]byte(nil), t.buf[start:start+n]...)
+	t.buf = append(append(append(t.buf[:start], code...), cell...), "\x1b[0m"...)
+	t.buf = append(t.buf, rest...)
+}
+
+func stateColor(st netstat.State) string {
+	switch st {
+	case 0, netstat.Established, netstat.Unconnected:
+		return ""
+	case netstat.Listen:
+		return "\x1b[32m"
+	}
+	return "\x1b[2m"
+}
+
+// fit makes the table as narrow as the terminal: first it cuts columns of long texts, the longest first, then it leaves out
+// the least important ones. Ports, process ids and states are never touched.
+func (t *table) fit() {
+	if t.width <= 0 {
+		return
+	}
+	for over := t.total() - t.width; over > 0; over = t.total() - t.width {
+		if !t.shrinkOne(over) && !t.dropOne() {
+			return
+		}
+	}
+}
+
+func (t *table) total() int {
+	sum := -gap
+	for i := range t.cols {
+		if !t.cols[i].dropped {
+			sum += t.cols[i].width + gap
+		}
+	}
+	return sum
+}
+
+// shrinkOne takes what is too much from the column with the most to give, down to the next one's room.
+func (t *table) shrinkOne(over int) bool {
+	best, room, next := -1, 0, 0
+	for i := range t.cols {
+		c := &t.cols[i]
+		if r := c.width - c.shrink; c.shrink > 0 && !c.dropped && r > room {
+			best, room, next = i, r, room
+		} else if c.shrink > 0 && !c.dropped && r > next {
+			next = r
+		}
+	}
+	if best < 0 {
+		return false
+	}
+	c := &t.cols[best]
+	c.width -= min(over, max(room-next, 1))
+	c.cut = true
+	return true
+}
+
+func (t *table) dropOne() bool {
+	best := -1
+	for i := range t.cols {
+		c := &t.cols[i]
+		if c.drop > 0 && !c.dropped && !t.fixed && (best < 0 || c.drop > t.cols[best].drop) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		t.cols[best].dropped = true
+	}
+	return best >= 0
+}
+
+// appendCut writes a cell cut to its column's width, with '…' where something is missing. An address keeps its port.
+func appendCut(dst, text []byte, c *tableColumn) []byte {
+	if textWidth(text) <= c.width {
+		return append(dst, text...)
+	}
+	tail := text[len(text):]
+	if i := lastColon(text); c.port && i > 0 && len(text)-i < c.width {
+		text, tail = text[:i], text[i:]
+	}
+	room := c.width - 1 - len(tail)
+	used := 0
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if used += runeWidth(r); used > room {
+			break
+		}
+		dst = append(dst, text[i:i+size]...)
+		i += size
+	}
+	return append(append(dst, "…"...), tail...)
+}
+
+func lastColon(text []byte) int {
+	for i := len(text) - 1; i >= 0; i-- {
+		if text[i] == ':' {
+			return i
+		}
+	}
+	return -1
+}

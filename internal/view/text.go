@@ -1,0 +1,232 @@
+package view
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+type (
+	value      = func(*netstat.Socket) (uint64, bool)
+	ownerValue = func(*netstat.Owner) (uint64, bool)
+	textFunc   = func(n *Names, dst []byte, s *netstat.Socket) []byte
+)
+
+// plain writes a number.
+func plain(get value) textFunc {
+	return func(_ *Names, dst []byte, s *netstat.Socket) []byte {
+		if v, ok := get(s); ok {
+			return appendUint(dst, v)
+		}
+		return dst
+	}
+}
+
+// appendUint has a short way for the queue lengths, which mostly are 0.
+func appendUint(dst []byte, v uint64) []byte {
+	if v < 10 {
+		return append(dst, '0'+byte(v))
+	}
+	return strconv.AppendUint(dst, v, 10)
+}
+
+func textProto(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	return append(dst, s.Proto.String()...)
+}
+func textState(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	return append(dst, s.State.String()...)
+}
+
+func textFamily(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	if f := familyOf(s); f != 0 {
+		dst = append(dst, '0'+f)
+	}
+	return dst
+}
+
+func textType(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	if s.Type != 0 {
+		dst = append(dst, s.Type.String()...)
+	}
+	return dst
+}
+
+func textLocalAddr(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	return appendAddr(dst, s.Local.Addr())
+}
+
+func textRemoteAddr(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	return appendAddr(dst, s.Remote.Addr())
+}
+
+func textPath(_ *Names, dst []byte, s *netstat.Socket) []byte { return appendClean(dst, s.Path) }
+
+func textInterface(n *Names, dst []byte, s *netstat.Socket) []byte {
+	return appendClean(dst, n.Interface(s))
+}
+
+func textUser(n *Names, dst []byte, s *netstat.Socket) []byte {
+	if !s.HasUID {
+		return dst
+	}
+	return appendClean(dst, n.User(s.UID))
+}
+
+// textLocal writes the address and port, or a Unix socket's path.
+func textLocal(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	if s.Proto != netstat.Unix {
+		return appendAddrPort(dst, s.Local)
+	}
+	if s.Path == "" {
+		return append(dst, '*')
+	}
+	return appendClean(dst, s.Path)
+}
+
+// textRemote writes the address and port, or the inode of a Unix socket's other end.
+func textRemote(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	if s.Proto != netstat.Unix {
+		return appendAddrPort(dst, s.Remote)
+	}
+	if s.Peer == 0 {
+		return append(dst, '*')
+	}
+	return appendUint(append(dst, '#'), s.Peer)
+}
+
+// textModule is the socket's, else its owners'.
+func textModule(_ *Names, dst []byte, s *netstat.Socket) []byte { return appendClean(dst, moduleOf(s)) }
+
+func moduleOf(s *netstat.Socket) string {
+	if s.Module != "" {
+		return s.Module
+	}
+	for i := range s.Owners {
+		if p := s.Owners[i].Process; p != nil && p.Module != "" {
+			return p.Module
+		}
+	}
+	return ""
+}
+
+func textMissing(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	return append(dst, s.Missing.String()...)
+}
+
+// textOwners writes nginx[4242],nginx[4243]: each process once, however many descriptors of it refer to the socket, and
+// why there is none or not all of them.
+func textOwners(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	start := len(dst)
+	for i := range s.Owners {
+		p := s.Owners[i].Process
+		if p == nil || ownedBefore(s.Owners[:i], p) {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(appendClean(dst, p.Name), '[')
+		dst = append(appendUint(dst, uint64(p.PID)), ']')
+	}
+	if s.Missing == netstat.NotMissing {
+		return dst
+	}
+	if len(dst) > start {
+		dst = append(dst, ',')
+	}
+	return append(append(append(dst, '('), s.Missing.String()...), ')')
+}
+
+func ownedBefore(owners []netstat.Owner, p *netstat.Process) bool {
+	for i := range owners {
+		if q := owners[i].Process; q == p || q != nil && q.PID == p.PID {
+			return true
+		}
+	}
+	return false
+}
+
+func textProcess(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	start := len(dst)
+	for i := range s.Owners {
+		p := s.Owners[i].Process
+		if p == nil || ownedBefore(s.Owners[:i], p) {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = appendClean(dst, p.Name)
+	}
+	return dst
+}
+
+// ownerList writes a number of each owner.
+func ownerList(get ownerValue) textFunc {
+	return func(_ *Names, dst []byte, s *netstat.Socket) []byte {
+		start := len(dst)
+		for i := range s.Owners {
+			if v, ok := get(&s.Owners[i]); ok {
+				if len(dst) > start {
+					dst = append(dst, ',')
+				}
+				dst = appendUint(dst, v)
+			}
+		}
+		return dst
+	}
+}
+
+// appendAddrPort writes an address and port as people do: a port that is none is '*'.
+func appendAddrPort(dst []byte, a netip.AddrPort) []byte {
+	addr := a.Addr()
+	switch {
+	case addr.Is4():
+		dst = appendIPv4(dst, addr.As4())
+	case !a.IsValid():
+		return dst
+	default:
+		dst = append(appendAddr(append(dst, '['), addr), ']')
+	}
+	if a.Port() == 0 {
+		return append(dst, ":*"...)
+	}
+	return appendPort(append(dst, ':'), a.Port())
+}
+
+func appendAddr(dst []byte, addr netip.Addr) []byte {
+	switch {
+	case addr.Is4():
+		return appendIPv4(dst, addr.As4())
+	case !addr.IsValid():
+		return dst
+	case addr.Zone() != "":
+		return appendClean(dst, addr.String()) // the zone may be a name that anyone chose
+	}
+	return addr.AppendTo(dst)
+}
+
+func appendIPv4(dst []byte, ip [4]byte) []byte {
+	dst = append(appendByte(dst, ip[0]), '.')
+	dst = append(appendByte(dst, ip[1]), '.')
+	dst = append(appendByte(dst, ip[2]), '.')
+	return appendByte(dst, ip[3])
+}
+
+func appendByte(dst []byte, b byte) []byte {
+	switch {
+	case b < 10:
+		return append(dst, '0'+b)
+	case b < 100:
+		return append(dst, '0'+b/10, '0'+b%10)
+	}
+	return append(dst, '0'+b/100, '0'+b/10%10, '0'+b%10)
+}
+
+func appendPort(dst []byte, p uint16) []byte {
+	if p >= 10000 {
+		return append(dst, '0'+byte(p/10000), '0'+byte(p/1000%10), '0'+byte(p/100%10), '0'+byte(p/10%10), '0'+byte(p%10))
+	}
+	return strconv.AppendUint(dst, uint64(p), 10)
+}
