@@ -141,6 +141,8 @@ type Process struct {
 	Name    string    // short name: comm on Linux (15 bytes), the executable's base name on Windows
 	Module  string    // systemd unit, container or Windows service; asked for by OwnerModule
 	Started time.Time // zero where not known; with PID it identifies the process
+
+	ticks uint64 // Started in the system's own unit, for comparing; 0 where not known
 }
 
 // Method is the way sockets and owners are found.

@@ -21,8 +21,8 @@ type PinConfig struct {
 	Everyone bool
 }
 
-// Pin leaves the BPF programs that read the table in the kernel, under /sys/fs/bpf/sockeye, until [Unpin] or the next
-// boot. It needs root. Programs that open a table afterwards find them by themselves: root starts faster, and, with
+// Pin leaves the BPF programs that read the table in the kernel, in a BPF file system under /run, until [Unpin] or
+// the next boot. It needs root. Programs that open a table afterwards find them by themselves: root starts faster, and, with
 // Everyone, ordinary users see the owners of all sockets, which Linux otherwise shows to root only. On Windows the error
 // is errors.ErrUnsupported.
 func Pin(cfg PinConfig) error {

@@ -50,8 +50,26 @@ type Walker struct {
 	lock    int // directory lock of pinned objects, -1
 }
 
-// readVmlinux maps the kernel's types into memory and resolves the layout.
+// initPIDNS is the inode of the first PID namespace (PROC_PID_INIT_INO of include/linux/proc_ns.h).
+const initPIDNS = 0xeffffffc
+
+// native reports whether the process ids that the kernel uses are those that this process sees.
+func native() error {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
+		return fmt.Errorf("sockiter: the PID namespace cannot be told: %w", err)
+	}
+	if st.Ino != initPIDNS {
+		return fmt.Errorf("sockiter: %w", ErrNotNative)
+	}
+	return nil
+}
+
+// readLayout maps the kernel's types into memory and finds what the programs need.
 func readLayout() (*Layout, error) {
+	if err := native(); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(vmlinuxPath)
 	if err != nil {
 		return nil, fmt.Errorf("sockiter: the kernel offers no type information: %w", err)
@@ -155,7 +173,7 @@ func (w *Walker) learn() error {
 		return err
 	}
 	if atomic.LoadUint64(w.word(ctlOps)) == 0 {
-		return fmt.Errorf("sockiter: %w", ErrNotNative)
+		return errors.New("sockiter: the walker did not see this process")
 	}
 	return nil
 }

@@ -1,0 +1,294 @@
+package netstat
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sockeye-net/sockeye/internal/rawsock"
+	"github.com/sockeye-net/sockeye/internal/sockiter"
+)
+
+// iterator is what the two BPF programs have in common.
+type iterator interface {
+	Run(*sockiter.Want) (sockiter.Result, error)
+	Close() error
+}
+
+// bpfSource has a BPF program walk the descriptor tables, and a lister tell the sockets that are in none: without a file
+// (TIME_WAIT, orphans, accept queues, MPTCP's subflows), or with one that no descriptor refers to.
+type bpfSource struct {
+	it   iterator
+	kind Method
+	list lister
+	more []rawsock.Record // memory for the lister's rows
+	unix []rawsock.Unix
+}
+
+func newBPFSource(it iterator, kind Method) (source, error) {
+	ns, err := ownNetNS()
+	if err == nil {
+		var l lister
+		if l, err = openLister(ns); err == nil {
+			return &bpfSource{it: it, kind: kind, list: l}, nil
+		}
+	}
+	return nil, errors.Join(err, it.Close())
+}
+
+func (b *bpfSource) method() Method { return b.kind }
+func (b *bpfSource) close() error   { return errors.Join(b.it.Close(), b.list.close()) }
+
+func (b *bpfSource) fill(t *table, q *Query) error {
+	p := &pass{bpfSource: b, t: t, q: q}
+	p.expect()
+	listed := make(chan error, 1)
+	go func() { listed <- p.listFileless() }()
+	res, err := b.it.Run(p.want())
+	listErr := <-listed
+	if err != nil {
+		return err
+	}
+	p.take(&res)
+	if listErr != nil {
+		t.missing(incompleteList("the list of sockets without a descriptor", listErr))
+	}
+	p.merge()
+	p.listRest()
+	if q.Protos.Has(Unix) {
+		p.addUnix()
+	}
+	if q.AllNetNS {
+		p.otherNamespaces()
+	}
+	return nil
+}
+
+// pass is one reading.
+type pass struct {
+	*bpfSource
+	t        *table
+	q        *Query
+	expected inUse // what the kernel counts, before the walk
+	found    inUse // what was found of that
+	merged   int   // rows of more that were merged
+}
+
+func (p *pass) want() *sockiter.Want {
+	w := &sockiter.Want{Ports: p.q.LocalPorts, Unix: p.q.Protos.Has(Unix), Info: p.q.Info, Cgroup: p.q.Owner == OwnerModule}
+	if !p.q.AllNetNS {
+		w.NetNS = p.t.netns
+	}
+	return w
+}
+
+// expect notes how many sockets the kernel has. The walk alone cannot know that it saw all: a socket may be held by a
+// message in flight or by an io_uring only.
+func (p *pass) expect() {
+	if len(p.q.LocalPorts) == 0 {
+		p.expected = readInUse()
+	}
+}
+
+// listFileless lists what the walk cannot see. A port's sockets are few, so they are all listed; of the whole table
+// everything is but established connections, which are nearly all held by descriptors.
+func (p *pass) listFileless() (err error) {
+	p.more, p.unix = p.more[:0], p.unix[:0]
+	if p.q.Protos.Has(TCP) {
+		p.more, err = p.list.list(p.more, p.tcp(p.filelessStates(), p.q.LocalPorts))
+	}
+	if p.q.Protos.Has(UDP) && len(p.q.LocalPorts) > 0 {
+		var udpErr error
+		p.more, udpErr = p.list.list(p.more, p.udp())
+		err = errors.Join(err, udpErr)
+	}
+	if p.q.Protos.Has(Unix) {
+		var unixErr error
+		p.unix, unixErr = p.list.listUnix(p.unix)
+		err = errors.Join(err, unixErr)
+	}
+	return err
+}
+
+func (p *pass) tcp(states uint32, ports []uint16) *listing {
+	return &listing{proto: rawsock.ProtoTCP, families: p.q.Families, states: states, ports: ports, info: p.q.Info}
+}
+
+func (p *pass) udp() *listing {
+	return &listing{proto: rawsock.ProtoUDP, families: p.q.Families, states: udpStates(p.q.States), ports: p.q.LocalPorts}
+}
+
+// filelessStates always holds LISTEN, to learn of connections that wait to be accepted.
+func (p *pass) filelessStates() uint32 {
+	states := kernelStates(p.q.States)
+	if len(p.q.LocalPorts) > 0 {
+		return states
+	}
+	if p.q.States.Has(Established) {
+		states = kernelStates(0) &^ (1 << rawsock.Established) // the count can only be compared when all are there
+	}
+	return states | 1<<rawsock.Listen
+}
+
+// take makes rows of what the walk brought.
+func (p *pass) take(res *sockiter.Result) {
+	t := p.t
+	t.rows.walked = res.Records
+	for i := range res.Holders {
+		h := &res.Holders[i]
+		if h.Last > uint32(len(res.Records)) || h.First > h.Last {
+			continue
+		}
+		proc := t.holder(h, p.q)
+		for k := h.First; k < h.Last; k++ {
+			p.takeRecord(k, proc, h.TID != h.PID)
+		}
+	}
+}
+
+func (t *table) holder(h *sockiter.Holder, q *Query) uint32 {
+	ticks := h.Start / (1e9 / ticksPerSecond)
+	t.rows.procs = append(t.rows.procs, t.procs.get(int(h.PID), ticks, h.Name(), q.Owner == OwnerModule))
+	return uint32(len(t.rows.procs) - 1)
+}
+
+func (p *pass) takeRecord(k, proc uint32, thread bool) {
+	rows := &p.t.rows
+	r := &rows.walked[k]
+	s := rows.slotOf(r.Inode)
+	if inet := r.Proto == rawsock.ProtoTCP || r.Proto == rawsock.ProtoUDP; inet && !rows.seen(s) {
+		p.found.count(r, p.t.netns)
+		if p.q.matches(r, p.t.netns) {
+			rows.add(k, s)
+		} else {
+			rows.slots[s].row = skipped
+		}
+	}
+	if rows.slots[s].row == skipped || p.q.Owner == OwnerNone {
+		return
+	}
+	if !thread || !rows.owned(s, rows.procs[proc].PID, int32(r.FD)) {
+		rows.own(s, proc, int32(r.FD))
+	}
+}
+
+// merge adds the listed rows that have not been merged yet.
+func (p *pass) merge() {
+	rows := &p.t.rows
+	rows.more, rows.unix = p.more, p.unix
+	rows.merge(p.merged, func(r *rawsock.Record) bool {
+		p.found.count(r, p.t.netns)
+		return p.q.matches(r, p.t.netns)
+	})
+	p.merged = len(p.more)
+}
+
+// listRest lists established connections where some may be in no descriptor table: those of listeners with connections
+// waiting, or all of them when the kernel counts more than was found; and UDP sockets likewise.
+func (p *pass) listRest() {
+	if len(p.q.LocalPorts) > 0 {
+		return
+	}
+	if p.q.Protos.Has(TCP) && p.q.States.Has(Established) {
+		p.listEstablished()
+	}
+	if p.q.Protos.Has(UDP) && p.found.lacksUDP(&p.expected, p.q.Families) {
+		p.listMore(p.udp())
+	}
+}
+
+// listEstablished asks for the waiting connections first. When that was not all, the whole list replaces theirs: rows
+// without a file have nothing by which the second could be told from the first.
+func (p *pass) listEstablished() {
+	rows, more, found := len(p.t.rows.list), p.merged, p.found
+	if ports := p.waiting(); len(ports) > 0 {
+		p.listMore(p.tcp(1<<rawsock.Established, ports))
+	}
+	if p.found.lacksTCP(&p.expected, p.q.Families) {
+		p.t.rows.truncate(rows)
+		p.more, p.merged, p.found = p.more[:more], more, found
+		p.listMore(p.tcp(1<<rawsock.Established, nil))
+	}
+}
+
+// waiting are the ports of listeners on which connections wait to be accepted.
+func (p *pass) waiting() (ports []uint16) {
+	for i := range p.more {
+		if r := &p.more[i]; r.State == rawsock.Listen && r.RecvQ > 0 {
+			ports = append(ports, r.LocalPort)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+func (p *pass) listMore(l *listing) {
+	var err error
+	if p.more, err = p.list.list(p.more, l); err != nil {
+		p.t.missing(incompleteList("the list of established connections", err))
+	}
+	p.merge()
+}
+
+// addUnix makes rows of the Unix sockets, whose owners the walk has found by inode.
+func (p *pass) addUnix() {
+	if len(p.q.LocalPorts) > 0 {
+		return
+	}
+	p.t.rows.addUnix(p.q)
+}
+
+func (r *rows) addUnix(q *Query) {
+	for i := range r.unix {
+		if u := &r.unix[i]; q.States.Has(unixState(u.State)) {
+			r.list = append(r.list, row{uint32(i) | unixBit, r.known(u.Inode)})
+		}
+	}
+}
+
+func openWalker() (source, error) {
+	w, err := sockiter.OpenWalker(walkerRoom())
+	if err != nil {
+		return nil, err
+	}
+	return newBPFSource(w, Walker)
+}
+
+func openTaskFile() (source, error) {
+	f, err := sockiter.OpenFiles()
+	if err != nil {
+		return nil, err
+	}
+	return newBPFSource(f, TaskFile)
+}
+
+// walkerRoom is how many records the walker is given room for: the sockets that the kernel counts, and some for those
+// that are shared or yet to come. It is given more when that is not enough.
+func walkerRoom() int {
+	in := readInUse()
+	n := in.tcp[0] + in.tcp[1] + in.udp[0] + in.udp[1]
+	return n + n/8 + 1024
+}
+
+// openBest opens the fastest source that works for this user.
+func openBest() (source, error) { return openAfter(Auto) }
+
+// openAfter opens the best source that comes after a method. Sources are tried in the order of their speed; a kernel or a
+// sandbox that refuses one is no error as long as another works.
+func openAfter(m Method) (source, error) {
+	var errs []error
+	for _, o := range []struct {
+		method Method
+		open   func() (source, error)
+	}{{Walker, openWalker}, {TaskFile, openTaskFile}, {Proc, openProc}, {ProcNet, openProcNet}} {
+		if o.method <= m {
+			continue
+		}
+		s, err := o.open()
+		if err == nil {
+			return s, nil
+		}
+		errs = append(errs, fmt.Errorf("%v: %w", o.method, err))
+	}
+	return nil, errors.Join(errs...)
+}

@@ -1,0 +1,152 @@
+package netstat
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sockeye-net/sockeye/internal/fdwalk"
+	"github.com/sockeye-net/sockeye/internal/rawsock"
+)
+
+// procSource lists sockets and looks for their holders in /proc/PID/fd: the way that works everywhere and for everyone.
+type procSource struct {
+	kind Method
+	list lister
+	walk *fdwalk.Walker
+	want fdwalk.Set
+	more []rawsock.Record
+	unix []rawsock.Unix
+}
+
+func openProc() (source, error) {
+	ns, err := ownNetNS()
+	if err != nil {
+		return nil, err
+	}
+	d, err := openDiag(ns)
+	if err != nil {
+		return nil, err
+	}
+	return newProcSource(Proc, d)
+}
+
+func openProcNet() (source, error) {
+	ns, err := ownNetNS()
+	if err != nil {
+		return nil, err
+	}
+	l, err := openProcNetFiles(ns)
+	if err != nil {
+		return nil, err
+	}
+	return newProcSource(ProcNet, l)
+}
+
+func newProcSource(m Method, l lister) (source, error) {
+	w, err := fdwalk.Open("/proc")
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return &procSource{kind: m, list: l, walk: w}, nil
+}
+
+func (p *procSource) method() Method { return p.kind }
+func (p *procSource) close() error   { return errors.Join(p.list.close(), p.walk.Close()) }
+
+func (p *procSource) fill(t *table, q *Query) error {
+	if err := p.listAll(t, q); err != nil {
+		return err
+	}
+	if q.AllNetNS {
+		p.more = otherNamespaces(t, q, p.more)
+	}
+	t.rows.more, t.rows.unix = p.more, p.unix
+	p.makeRows(t, q)
+	if q.Owner != OwnerNone {
+		p.findOwners(t, q)
+	}
+	return nil
+}
+
+// listAll lists every protocol that is asked for. It fails where none could be listed.
+func (p *procSource) listAll(t *table, q *Query) error {
+	p.more, p.unix = p.more[:0], p.unix[:0]
+	var err error
+	if q.Protos.Has(TCP) {
+		l := &listing{proto: rawsock.ProtoTCP, families: q.Families, states: kernelStates(q.States), ports: q.LocalPorts, info: q.Info}
+		if p.more, err = p.list.list(p.more, l); err != nil {
+			t.missing(incompleteList("the TCP table", err))
+		}
+	}
+	if q.Protos.Has(UDP) {
+		l := &listing{proto: rawsock.ProtoUDP, families: q.Families, states: udpStates(q.States), ports: q.LocalPorts}
+		if p.more, err = p.list.list(p.more, l); err != nil {
+			t.missing(incompleteList("the UDP table", err))
+		}
+	}
+	if q.Protos.Has(Unix) && len(q.LocalPorts) == 0 {
+		if p.unix, err = p.list.listUnix(p.unix); err != nil {
+			t.missing(incompleteList("the table of Unix sockets", err))
+		}
+	}
+	if len(p.more)+len(p.unix) == 0 && len(t.gaps) > 0 {
+		return errors.Join(t.gaps...)
+	}
+	return nil
+}
+
+func (p *procSource) makeRows(t *table, q *Query) {
+	r := &t.rows
+	for i := range r.more {
+		rec := &r.more[i]
+		if !q.matches(rec, t.netns) {
+			continue
+		}
+		s := none
+		if rec.Inode != 0 {
+			s = r.slotOf(rec.Inode)
+		}
+		r.list = append(r.list, row{uint32(i) | moreBit, s})
+	}
+	for i := range r.unix {
+		r.slotOf(r.unix[i].Inode)
+	}
+	r.addUnix(q)
+}
+
+// findOwners walks /proc for the inodes of the rows.
+func (p *procSource) findOwners(t *table, q *Query) {
+	p.want.Reset()
+	for i := range t.rows.slots {
+		p.want.Add(t.rows.slots[i].inode)
+	}
+	rep, err := p.walk.Walk(fdwalk.Options{Want: &p.want, FirstOwner: q.FirstOwner}, func(pr *fdwalk.Process) {
+		t.rows.procs = append(t.rows.procs, t.procs.get(pr.PID, pr.Start, []byte(pr.Comm), q.Owner == OwnerModule))
+		n := uint32(len(t.rows.procs) - 1)
+		for _, fd := range pr.FDs {
+			if s := t.rows.known(fd.Inode); s != none {
+				t.rows.own(s, n, fd.FD)
+			}
+		}
+	})
+	t.walked(&rep, err, q)
+}
+
+// walked notes what a walk could not see.
+func (t *table) walked(rep *fdwalk.Report, err error, q *Query) {
+	t.procs.denied = rep.Denied
+	if rep.Hidden {
+		t.procs.denied++
+	}
+	t.procs.incomplete = err != nil || rep.Unchecked > 0 || rep.Left > 0 && !q.FirstOwner
+	switch {
+	case err != nil:
+		t.missing(fmt.Errorf("the search for owners broke off: %w", err))
+	case rep.Hidden:
+		t.missing(errHidden)
+	case rep.Denied > 0:
+		t.missing(fmt.Errorf("the sockets of %d processes of other users cannot be attributed: run as root, or let an administrator run `sockeye setup --everyone` once", rep.Denied))
+	}
+}
+
+var errHidden = errors.New("/proc shows only your own processes here (hidepid), so owners among the others are not known: run as root")
