@@ -19,7 +19,9 @@ type Column struct {
 	shrink  int  // where the terminal is narrow: 0 keeps it whole, else the least width it is cut to
 	drop    int  // and left out altogether, the highest first; 0 is never
 	port    bool // cut before the last ':'
+	wide    bool // may hold more than ASCII; an address does not
 
+	num     value                                                        // of a column that is a number
 	text    func(n *Names, dst []byte, s *netstat.Socket) []byte         // nothing where it does not apply
 	json    func(n *Names, dst []byte, s *netstat.Socket) ([]byte, bool) // false where it does not apply
 	compare func(n *Names, a, b *netstat.Socket) int

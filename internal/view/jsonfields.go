@@ -118,29 +118,23 @@ func appendOwner(n *Names, dst []byte, o *netstat.Owner) []byte {
 	if o.FD >= 0 {
 		dst = appendUint(append(dst, `,"fd":`...), uint64(o.FD))
 	}
-	return append(append(dst, n.process(o.Process)...), '}')
+	return append(n.process(dst, o.Process), '}')
 }
 
-// processJSON is what the fields of a process come out as; it is the same in each of its sockets.
-type processJSON struct{ text []byte }
-
-// process is the further fields of a process, each after a comma.
-func (n *Names) process(p *netstat.Process) []byte {
+// process writes the further fields of a process, each after a comma.
+func (n *Names) process(dst []byte, p *netstat.Process) []byte {
 	if n == nil || n.Details == nil {
-		if p.Module == "" {
-			return nil
+		return appendField(dst, "module", p.Module)
+	}
+	known, ok := n.details[p]
+	if !ok {
+		if n.details == nil {
+			n.details = make(map[*netstat.Process][]byte)
 		}
-		return appendField(nil, "module", p.Module)
+		known = n.processFields(p)
+		n.details[p] = known
 	}
-	if known, ok := n.details[p]; ok {
-		return known.text
-	}
-	if n.details == nil {
-		n.details = make(map[*netstat.Process]*processJSON)
-	}
-	known := &processJSON{n.processFields(p)}
-	n.details[p] = known
-	return known.text
+	return append(dst, known...)
 }
 
 func (n *Names) processFields(p *netstat.Process) (dst []byte) {

@@ -18,7 +18,7 @@ type Names struct {
 	lastUID    uint32
 	lastUser   string // name of lastUID; empty before the first
 	interfaces map[netInterface]string
-	details    map[*netstat.Process]*processJSON
+	details    map[*netstat.Process][]byte // JSON fields
 }
 
 // netInterface names an interface: an index means something in its network namespace only.

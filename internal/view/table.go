@@ -1,6 +1,8 @@
 package view
 
 import (
+	"encoding/binary"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/sockeye-net/sockeye/netstat"
@@ -37,6 +39,7 @@ type tableColumn struct {
 	cut     bool // cells are cut to the width
 	dropped bool
 	state   bool // coloured by state
+	last    bool // needs no spaces behind it
 }
 
 func newTable(out stream, opt *Options) *table {
@@ -89,6 +92,7 @@ func (t *table) Close([]error) error {
 func (t *table) layOut() {
 	t.laid = true
 	t.fit()
+	t.markLast()
 	if !t.noHeader {
 		t.header()
 	}
@@ -107,6 +111,15 @@ func (t *table) layOut() {
 	t.held, t.ends, t.states = nil, nil, nil
 }
 
+func (t *table) markLast() {
+	for i := len(t.cols) - 1; i >= 0; i-- {
+		if !t.cols[i].dropped {
+			t.cols[i].last = true
+			return
+		}
+	}
+}
+
 func (t *table) header() {
 	for i := range t.cols {
 		t.put(i, []byte(t.cols[i].Header), 0)
@@ -114,14 +127,7 @@ func (t *table) header() {
 	t.endLine()
 }
 
-// endLine takes the spaces that pad the last cell away.
-func (t *table) endLine() {
-	end := len(t.buf)
-	for end > 0 && t.buf[end-1] == ' ' {
-		end--
-	}
-	t.buf = append(t.buf[:end], '\n')
-}
+func (t *table) endLine() { t.buf = append(t.buf, '\n') }
 
 // write is the way of most rows: cells go straight to the buffer.
 func (t *table) write(s *netstat.Socket) {
@@ -136,10 +142,29 @@ func (t *table) write(s *netstat.Socket) {
 			continue
 		}
 		start := len(t.buf)
+		if c.num != nil {
+			t.number(c, s)
+			continue
+		}
 		t.buf = t.append(t.buf, c, s)
-		t.pad(c, start)
+		t.pad(c, start, !c.wide || s.Proto != netstat.Unix && c.port)
 	}
 	t.endLine()
+}
+
+// number writes a cell to the right of its column, without moving it there afterwards.
+func (t *table) number(c *tableColumn, s *netstat.Socket) {
+	v, ok := c.num(s)
+	if !ok || v >= 10 {
+		start := len(t.buf)
+		t.buf = t.append(t.buf, c, s)
+		t.pad(c, start, true)
+		return
+	}
+	t.buf = append(appendSpaces(t.buf, max(c.width-1, 0)), '0'+byte(v))
+	if !c.last {
+		t.buf = append(t.buf, ' ', ' ') // the gap
+	}
 }
 
 // put writes a cell of a known text.
@@ -154,7 +179,7 @@ func (t *table) put(i int, text []byte, st netstat.State) {
 	} else {
 		t.buf = append(t.buf, text...)
 	}
-	t.pad(c, start)
+	t.pad(c, start, false)
 	if c.state && t.color {
 		t.paint(start, len(text), st)
 	}
@@ -162,19 +187,35 @@ func (t *table) put(i int, text []byte, st netstat.State) {
 
 const spaces = "                                                                "
 
-// pad makes the cell that begins at start as wide as its column, and adds the gap.
-func (t *table) pad(c *tableColumn, start int) {
-	n := c.width - textWidth(t.buf[start:])
+// pad makes the cell that begins at start as wide as its column, and adds the gap. Of ASCII the width is the length.
+func (t *table) pad(c *tableColumn, start int, ascii bool) {
+	if c.last && !c.Right {
+		return
+	}
+	n := c.width - (len(t.buf) - start)
+	if !ascii {
+		n = c.width - textWidth(t.buf[start:])
+	}
 	if n > 0 && c.Right {
 		t.buf = appendSpaces(t.buf, n)
 		copy(t.buf[start+n:], t.buf[start:len(t.buf)-n])
 		copySpaces(t.buf[start : start+n])
 		n = 0
 	}
-	t.buf = appendSpaces(t.buf, max(n, 0)+gap)
+	if !c.last {
+		t.buf = appendSpaces(t.buf, max(n, 0)+gap)
+	}
 }
 
+// appendSpaces writes few spaces as a word or two: most cells are that close to their column's width.
 func appendSpaces(dst []byte, n int) []byte {
+	const eight = 0x2020202020202020
+	if end := len(dst); n <= 16 && cap(dst)-end >= 16 {
+		room := dst[end : end+16]
+		binary.LittleEndian.PutUint64(room, eight)
+		binary.LittleEndian.PutUint64(room[8:], eight)
+		return dst[:end+n]
+	}
 	for ; n > len(spaces); n -= len(spaces) {
 		dst = append(dst, spaces...)
 	}
@@ -209,15 +250,26 @@ func stateColor(st netstat.State) string {
 	return "\x1b[2m"
 }
 
-// fit makes the table as narrow as the terminal: first it cuts columns of long texts, the longest first, then it leaves out
-// the least important ones. Ports, process ids and states are never touched.
+// fit makes the table as narrow as the terminal: it cuts columns of long texts, the longest first, and where that is not
+// enough, leaves out the least important columns. Ports, process ids and states are never touched.
 func (t *table) fit() {
-	if t.width <= 0 {
-		return
+	natural := slices.Clone(t.cols)
+	for t.width > 0 && !t.shrink() && t.dropOne() {
+		for i := range t.cols {
+			t.cols[i].width, t.cols[i].cut = natural[i].width, false
+		}
 	}
-	for over := t.total() - t.width; over > 0; over = t.total() - t.width {
-		if !t.shrinkOne(over) && !t.dropOne() {
-			return
+}
+
+// shrink cuts columns until the table fits, and reports whether it does.
+func (t *table) shrink() bool {
+	for {
+		over := t.total() - t.width
+		if over <= 0 {
+			return true
+		}
+		if !t.shrinkOne(over) {
+			return false
 		}
 	}
 }

@@ -23,12 +23,33 @@ func plain(get value) textFunc {
 	}
 }
 
-// appendUint has a short way for the queue lengths, which mostly are 0.
+// digits are the pairs 00 to 99.
+const digits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
+// appendUint is strconv's for numbers that are short, as most are here.
 func appendUint(dst []byte, v uint64) []byte {
-	if v < 10 {
+	switch {
+	case v < 10:
 		return append(dst, '0'+byte(v))
+	case v < 100:
+		return append(dst, digits[2*v], digits[2*v+1])
+	case v < 100_000:
+		return appendFive(dst, uint32(v))
 	}
 	return strconv.AppendUint(dst, v, 10)
+}
+
+// appendFive writes three to five digits.
+func appendFive(dst []byte, v uint32) []byte {
+	low, high := v%100, v/100
+	switch {
+	case high < 10:
+		return append(dst, '0'+byte(high), digits[2*low], digits[2*low+1])
+	case high < 100:
+		return append(dst, digits[2*high], digits[2*high+1], digits[2*low], digits[2*low+1])
+	}
+	top, mid := high/100, high%100
+	return append(dst, '0'+byte(top), digits[2*mid], digits[2*mid+1], digits[2*low], digits[2*low+1])
 }
 
 func textProto(_ *Names, dst []byte, s *netstat.Socket) []byte {
@@ -192,7 +213,7 @@ func appendAddrPort(dst []byte, a netip.AddrPort) []byte {
 	if a.Port() == 0 {
 		return append(dst, ":*"...)
 	}
-	return appendPort(append(dst, ':'), a.Port())
+	return appendUint(append(dst, ':'), uint64(a.Port()))
 }
 
 func appendAddr(dst []byte, addr netip.Addr) []byte {
@@ -219,14 +240,8 @@ func appendByte(dst []byte, b byte) []byte {
 	case b < 10:
 		return append(dst, '0'+b)
 	case b < 100:
-		return append(dst, '0'+b/10, '0'+b%10)
+		return append(dst, digits[2*b], digits[2*b+1])
 	}
-	return append(dst, '0'+b/100, '0'+b/10%10, '0'+b%10)
-}
-
-func appendPort(dst []byte, p uint16) []byte {
-	if p >= 10000 {
-		return append(dst, '0'+byte(p/10000), '0'+byte(p/1000%10), '0'+byte(p/100%10), '0'+byte(p/10%10), '0'+byte(p%10))
-	}
-	return strconv.AppendUint(dst, uint64(p), 10)
+	low := 2 * (b % 100)
+	return append(dst, '0'+b/100, digits[low], digits[low+1])
 }
