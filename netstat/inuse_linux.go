@@ -13,10 +13,13 @@ type inUse struct {
 	tcp, udp [2]int
 }
 
-// readInUse is zero where the counts cannot be read; then nothing seems to be missing.
-func readInUse() inUse {
+// readInUse is zero where the counts cannot be read, or not those of the namespace; then nothing seems to be missing.
+func readInUse(netns uint32) inUse {
+	if own, err := ownNetNS(); err != nil || own != netns {
+		return inUse{}
+	}
 	var s procfs.Sockstat
-	for _, path := range []string{"/proc/net/sockstat", "/proc/net/sockstat6"} {
+	for _, path := range []string{"/proc/thread-self/net/sockstat", "/proc/thread-self/net/sockstat6"} {
 		b, err := os.ReadFile(path)
 		if err != nil || s.Parse(b) != nil {
 			return inUse{}

@@ -3,9 +3,8 @@ package netstat
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
 
+	"github.com/sockeye-net/sockeye/internal/netns"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 )
 
@@ -37,36 +36,55 @@ func openTable(cfg *Config) (*table, error) {
 		return nil, err
 	}
 	t.netns = ns
-	if t.src, err = openSource(cfg.Method); err != nil {
+	if t.src, err = openSource(cfg.Method, ns); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// ownNetNS is the inode of this process's network namespace.
+// ownNetNS is the inode of the calling thread's network namespace.
 func ownNetNS() (uint32, error) {
-	fi, err := os.Stat("/proc/self/ns/net")
+	ns, err := netns.Own()
 	if err != nil {
 		return 0, fmt.Errorf("the network namespace cannot be told (is /proc mounted?): %w", err)
 	}
-	return uint32(fi.Sys().(*syscall.Stat_t).Ino), nil
+	return uint32(ns.Inode), nil
 }
 
+// openers are the sources in the order in which they are preferred.
+var openers = []struct {
+	method Method
+	open   func(netns uint32) (source, error)
+}{{Walker, openWalker}, {TaskFile, openTaskFile}, {Proc, openProc}, {ProcNet, openProcNet}}
+
 // openSource opens the source of a method; for Auto, the first that works.
-func openSource(m Method) (source, error) {
-	switch m {
-	case Auto:
-		return openBest()
-	case Walker:
-		return openWalker()
-	case TaskFile:
-		return openTaskFile()
-	case Proc:
-		return openProc()
-	case ProcNet:
-		return openProcNet()
+func openSource(m Method, netns uint32) (source, error) {
+	if m == Auto {
+		return openAfter(Auto, netns)
+	}
+	for _, o := range openers {
+		if o.method == m {
+			return o.open(netns)
+		}
 	}
 	return nil, fmt.Errorf("method %v: %w on Linux", m, errors.ErrUnsupported)
+}
+
+// openAfter opens the best source that comes after a method. That a kernel or a sandbox refuses one is no error as long as
+// another works.
+func openAfter(m Method, netns uint32) (source, error) {
+	var errs []error
+	for _, o := range openers {
+		if o.method <= m {
+			continue
+		}
+		s, err := o.open(netns)
+		if err == nil {
+			return s, nil
+		}
+		errs = append(errs, fmt.Errorf("%v: %w", o.method, err))
+	}
+	return nil, errors.Join(errs...)
 }
 
 // gather fills t.rows with what matches q. When the source fails and the caller left the choice to us, the next one takes
@@ -78,7 +96,7 @@ func (t *table) gather(q *Query) error {
 		if err == nil || t.fixed {
 			return err
 		}
-		next, nextErr := openAfter(t.src.method())
+		next, nextErr := openAfter(t.src.method(), t.netns)
 		if nextErr != nil {
 			return errors.Join(err, nextErr)
 		}

@@ -2,7 +2,6 @@ package netstat
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/sockeye-net/sockeye/internal/rawsock"
@@ -25,15 +24,12 @@ type bpfSource struct {
 	unix []rawsock.Unix
 }
 
-func newBPFSource(it iterator, kind Method) (source, error) {
-	ns, err := ownNetNS()
-	if err == nil {
-		var l lister
-		if l, err = openLister(ns); err == nil {
-			return &bpfSource{it: it, kind: kind, list: l}, nil
-		}
+func newBPFSource(it iterator, kind Method, netns uint32) (source, error) {
+	l, err := openLister(netns)
+	if err != nil {
+		return nil, errors.Join(err, it.Close())
 	}
-	return nil, errors.Join(err, it.Close())
+	return &bpfSource{it: it, kind: kind, list: l}, nil
 }
 
 func (b *bpfSource) method() Method { return b.kind }
@@ -86,7 +82,7 @@ func (p *pass) want() *sockiter.Want {
 // message in flight or by an io_uring only.
 func (p *pass) expect() {
 	if len(p.q.LocalPorts) == 0 {
-		p.expected = readInUse()
+		p.expected = readInUse(p.t.netns)
 	}
 }
 
@@ -246,49 +242,26 @@ func (r *rows) addUnix(q *Query) {
 	}
 }
 
-func openWalker() (source, error) {
-	w, err := sockiter.OpenWalker(walkerRoom())
+func openWalker(netns uint32) (source, error) {
+	w, err := sockiter.OpenWalker(walkerRoom(netns))
 	if err != nil {
 		return nil, err
 	}
-	return newBPFSource(w, Walker)
+	return newBPFSource(w, Walker, netns)
 }
 
-func openTaskFile() (source, error) {
+func openTaskFile(netns uint32) (source, error) {
 	f, err := sockiter.OpenFiles()
 	if err != nil {
 		return nil, err
 	}
-	return newBPFSource(f, TaskFile)
+	return newBPFSource(f, TaskFile, netns)
 }
 
 // walkerRoom is how many records the walker is given room for: the sockets that the kernel counts, and some for those
 // that are shared or yet to come. It is given more when that is not enough.
-func walkerRoom() int {
-	in := readInUse()
+func walkerRoom(netns uint32) int {
+	in := readInUse(netns)
 	n := in.tcp[0] + in.tcp[1] + in.udp[0] + in.udp[1]
 	return n + n/8 + 1024
-}
-
-// openBest opens the fastest source that works for this user.
-func openBest() (source, error) { return openAfter(Auto) }
-
-// openAfter opens the best source that comes after a method. Sources are tried in the order of their speed; a kernel or a
-// sandbox that refuses one is no error as long as another works.
-func openAfter(m Method) (source, error) {
-	var errs []error
-	for _, o := range []struct {
-		method Method
-		open   func() (source, error)
-	}{{Walker, openWalker}, {TaskFile, openTaskFile}, {Proc, openProc}, {ProcNet, openProcNet}} {
-		if o.method <= m {
-			continue
-		}
-		s, err := o.open()
-		if err == nil {
-			return s, nil
-		}
-		errs = append(errs, fmt.Errorf("%v: %w", o.method, err))
-	}
-	return nil, errors.Join(errs...)
 }

@@ -18,24 +18,16 @@ type procSource struct {
 	unix []rawsock.Unix
 }
 
-func openProc() (source, error) {
-	ns, err := ownNetNS()
-	if err != nil {
-		return nil, err
-	}
-	d, err := openDiag(ns)
+func openProc(netns uint32) (source, error) {
+	d, err := openDiag(netns)
 	if err != nil {
 		return nil, err
 	}
 	return newProcSource(Proc, d)
 }
 
-func openProcNet() (source, error) {
-	ns, err := ownNetNS()
-	if err != nil {
-		return nil, err
-	}
-	l, err := openProcNetFiles(ns)
+func openProcNet(netns uint32) (source, error) {
+	l, err := openProcNetFiles(netns)
 	if err != nil {
 		return nil, err
 	}
