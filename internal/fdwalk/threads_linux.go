@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 // The threads of a process share one descriptor table unless one of them called unshare(2) with CLONE_FILES. /proc shows
 // each thread's table, but reading all of them would multiply the cost by the number of threads; kcmp(2) tells in one
-// call whether two tables are the same.
+// call of a microsecond whether two tables are the same. A thousand threads so cost less than a thousand descriptors.
 
 // threadBudget is how many descriptors of the threads of one process are read where kcmp is refused (a sandbox, another
 // pid namespace, an old kernel).

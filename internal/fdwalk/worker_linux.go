@@ -55,10 +55,10 @@ func (w *worker) process(k *walk, pid int) error {
 	if err := w.table(k, dir); err != nil {
 		return w.unreadable(k, pid, err)
 	}
-	w.report.Processes++
 	if err := w.threads(k, dir, pid); err != nil {
 		return &Error{Op: "read threads of", PID: pid, Err: err}
 	}
+	w.report.Processes++
 	if len(w.proc.FDs) > 0 {
 		w.identify(dir)
 		k.deliver(&w.proc)
