@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -378,6 +379,9 @@ func TestNoLeak(t *testing.T) {
 	}
 	if after := count(); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+	for i := 0; i < 100 && runtime.NumGoroutine() > routines; i++ {
+		time.Sleep(time.Millisecond) // a goroutine that is waited for has not quite ended yet
 	}
 	if n := runtime.NumGoroutine(); n > routines {
 		t.Errorf("%d goroutines before, %d after", routines, n)
