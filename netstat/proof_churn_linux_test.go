@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,10 +116,14 @@ func checkStable(t *testing.T, m netstat.Method, s *netstat.Snapshot, records []
 			}
 		}
 	}
-	same(t, rows, truthFor(m, records))
+	for _, d := range testutil.DiffRows(rows, truthFor(m, records)) {
+		// /proc/net is read in pages, and the kernel finds its place again by counting: a row may be passed over.
+		if m != netstat.ProcNet || !strings.HasPrefix(d, "lost") {
+			t.Error(d)
+		}
+	}
 }
 
-// churning are the churners' sockets; and rows that ss would not list either: a socket caught between two states.
 func churning(k *netstat.Socket) bool {
 	return churnNet.Contains(k.Local.Addr()) || churnNet.Contains(k.Remote.Addr())
 }

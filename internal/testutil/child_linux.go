@@ -17,7 +17,6 @@ import (
 type Child struct {
 	NetNS   bool // in a new network namespace, with lo up
 	MountNS bool // in a new mount namespace, from which nothing propagates
-	PIDNS   bool // in a new PID namespace (and so the test's process is number 1 there)
 	UID     int  // as this user and group, without capabilities; 0 is as now
 	Env     []string
 	Limit   time.Duration // how long it may take; 0 is two minutes
@@ -34,11 +33,38 @@ func Isolated(t *testing.T, c Child) bool {
 		settle(t, c)
 		return true
 	}
-	if c.NetNS || c.MountNS || c.PIDNS || c.UID != 0 {
+	RunTest(t, t.Name(), c)
+	return false
+}
+
+// RunTest runs another top-level test of this binary in a child process, and passes its outcome on. The other test knows
+// by [IsPart] that it was started so.
+func RunTest(t *testing.T, name string, c Child) {
+	t.Helper()
+	if c.NetNS || c.MountNS || c.UID != 0 {
 		NeedRoot(t)
 	}
-	run(t, c)
-	return false
+	limit := c.Limit
+	if limit == 0 {
+		limit = 2 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, executable(t, c), "-test.run=^"+name+"$", "-test.v", "-test.timeout="+limit.String())
+	cmd.Env = append(append(os.Environ(), childEnv+"="+name), c.Env...)
+	cmd.WaitDelay = 5 * time.Second
+	cmd.SysProcAttr = attributes(c)
+	out, err := cmd.CombinedOutput()
+	report(t, name, out, err)
+}
+
+// IsPart returns in a test that RunTest started with c, and skips it where it was started by itself.
+func IsPart(t *testing.T, of string, c Child) {
+	t.Helper()
+	if os.Getenv(childEnv) != t.Name() {
+		t.Skip("a part of " + of)
+	}
+	settle(t, c)
 }
 
 // settle is done in the child, before the test's body.
@@ -52,22 +78,6 @@ func settle(t *testing.T, c Child) {
 	}
 }
 
-func run(t *testing.T, c Child) {
-	t.Helper()
-	limit := c.Limit
-	if limit == 0 {
-		limit = 2 * time.Minute
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, executable(t, c), "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+limit.String())
-	cmd.Env = append(append(os.Environ(), childEnv+"="+t.Name()), c.Env...)
-	cmd.WaitDelay = 5 * time.Second
-	cmd.SysProcAttr = attributes(c)
-	out, err := cmd.CombinedOutput()
-	report(t, out, err)
-}
-
 func attributes(c Child) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if c.NetNS {
@@ -75,9 +85,6 @@ func attributes(c Child) *syscall.SysProcAttr {
 	}
 	if c.MountNS {
 		a.Cloneflags |= syscall.CLONE_NEWNS
-	}
-	if c.PIDNS {
-		a.Cloneflags |= syscall.CLONE_NEWPID
 	}
 	if c.UID != 0 {
 		a.Credential = &syscall.Credential{Uid: uint32(c.UID), Gid: uint32(c.UID)}
@@ -127,16 +134,15 @@ func CopyFile(t testing.TB, from, to string) string {
 }
 
 // report gives the parent's test the outcome of the child's.
-func report(t *testing.T, out []byte, err error) {
+func report(t *testing.T, name string, out []byte, err error) {
 	t.Helper()
-	skipped := bytes.Contains(out, []byte("--- SKIP: "+t.Name()))
 	switch {
 	case err != nil:
-		t.Fatalf("in the child: %v\n%s", err, out)
-	case skipped:
+		t.Fatalf("%s in the child: %v\n%s", name, err, out)
+	case bytes.Contains(out, []byte("--- SKIP: "+name+" (")):
 		t.Skip(reason(out))
-	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
-		t.Fatalf("the child did not run the test:\n%s", out)
+	case !bytes.Contains(out, []byte("--- PASS: "+name+" (")):
+		t.Fatalf("the child did not run %s:\n%s", name, out)
 	case testing.Verbose():
 		t.Logf("%s", out)
 	}

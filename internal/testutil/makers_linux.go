@@ -17,7 +17,7 @@ import (
 	"github.com/sockeye-net/sockeye/internal/testutil/truth"
 )
 
-// Makers builds the truth makers once for a test and starts them.
+// Makers starts truth makers.
 type Makers struct {
 	path string // of the program
 	dir  string // for the paths of Unix sockets; short, since such a path has 108 bytes at most

@@ -36,8 +36,11 @@ func loopbackUp() error {
 // starts (processes, sockets) stays there and keeps the namespace alive.
 func InNewNetNS(t testing.TB, f func()) {
 	t.Helper()
-	done := make(chan error)
-	go func() { done <- onNewNetNS(f) }()
+	done := make(chan error, 1)
+	go func() {
+		defer close(done) // also when f fails the test
+		done <- onNewNetNS(f)
+	}()
 	if err := <-done; err != nil {
 		t.Fatal("new network namespace: ", err)
 	}
@@ -67,7 +70,7 @@ func privateMounts(t testing.TB) {
 // Sysctl sets a value under /proc/sys/net in the test's namespace.
 func Sysctl(t testing.TB, name, value string) {
 	t.Helper()
-	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+	path := sysctlPath(name)
 	if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -93,3 +96,11 @@ func Command(t testing.TB, name string, args ...string) []byte {
 	}
 	return out
 }
+
+// HasSysctl reports whether the test's namespace has such a value of its own.
+func HasSysctl(name string) bool {
+	_, err := os.Stat(sysctlPath(name))
+	return err == nil
+}
+
+func sysctlPath(name string) string { return "/proc/sys/" + strings.ReplaceAll(name, ".", "/") }

@@ -78,12 +78,13 @@ func closeFD(fd int) { check(unix.Close(fd), "close") }
 func setInt(fd, level, opt, v int) { check(unix.SetsockoptInt(fd, level, opt, v), "setsockopt") }
 
 // describe says what a socket of this process is, but for its state. The cookie is asked for on every second descriptor:
-// the kernel makes it when it is first asked, and a socket nobody asked about must be listed all the same.
+// the kernel makes it when it is first asked, and a socket nobody asked about must be listed all the same. An MPTCP socket
+// has another cookie than its first subflow, which is what tables list.
 func describe(fd int) truth.Record {
 	var st unix.Stat_t
 	check(unix.Fstat(fd, &st), "fstat")
 	r := truth.Record{FD: fd, Inode: st.Ino}
-	if fd%2 == 0 {
+	if fd%2 == 0 && getInt(fd, unix.SO_PROTOCOL) != unix.IPPROTO_MPTCP {
 		cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
 		check(err, "SO_COOKIE")
 		r.Cookie = cookie

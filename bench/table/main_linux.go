@@ -1,0 +1,160 @@
+// Command table measures how fast sockeye lists the socket table, against the programs people use for that today, in one
+// run on the same table: 300 idle processes with 20 descriptors each, and N established connections held by 10 processes,
+// in a network namespace of its own. It needs root.
+//
+//	go run ./bench/table -n 1000,10000,100000
+//
+// It prints a table with medians, ratios and the project's targets, and writes bench/results/table.md and table.json.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line, and what the outer process built for the inner one.
+type options struct {
+	sizes   []int
+	rounds  int
+	limit   time.Duration
+	idle    int
+	holders int
+	out     string
+	bin     string // directory of what was built; set for the inner process only
+}
+
+// The roles in which the program starts itself again.
+var roles = map[string]func(args []string) error{"holder": holder, "reread": reread}
+
+func main() {
+	if len(os.Args) > 1 {
+		if role, ok := roles[os.Args[1]]; ok {
+			exit(role(os.Args[2:]))
+		}
+	}
+	o, err := parseOptions()
+	switch {
+	case err != nil:
+		exit(err)
+	case o.bin == "":
+		exit(outer(o))
+	default:
+		exit(inner(o))
+	}
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/table:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func parseOptions() (options, error) {
+	var o options
+	sizes := flag.String("n", "1000,10000", "numbers of established connections, separated by commas")
+	flag.IntVar(&o.rounds, "rounds", 15, "how often each program is run at most")
+	flag.DurationVar(&o.limit, "limit", 90*time.Second, "time for all runs of one program at one size; one run is always made")
+	flag.IntVar(&o.idle, "idle", 300, "idle processes, with 20 descriptors each")
+	flag.IntVar(&o.holders, "holders", 10, "processes that hold the connections")
+	flag.StringVar(&o.out, "out", "", "where the results are written; default bench/results of the module")
+	flag.StringVar(&o.bin, "bin", "", "internal: where the programs were built")
+	flag.Parse()
+	for s := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-n: %q is not a number of connections", s)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	return o, nil
+}
+
+// outer builds what is measured while there is still a network to take modules from, and goes on in a new namespace.
+func outer(o options) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("it needs root: for the namespace, and to see every owner")
+	}
+	bin, err := os.MkdirTemp("", "sockeye-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(bin)
+	root, err := build(bin)
+	if err != nil {
+		return err
+	}
+	args := append(os.Args[1:], "-bin="+bin)
+	if o.out == "" {
+		args = append(args, "-out="+filepath.Join(root, "bench", "results"))
+	}
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	return cmd.Run()
+}
+
+// build makes sockeye, and the peer that is a library; without the network that one is left out.
+func build(bin string) (root string, err error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("go list: %w (run it inside the module)", err)
+	}
+	root = strings.TrimSpace(string(out))
+	if err := goBuild(root, filepath.Join(bin, "sockeye"), "./cmd/sockeye"); err != nil {
+		return "", err
+	}
+	if err := goBuild(filepath.Join(root, "bench", "peers"), filepath.Join(bin, "gopsutil"), "./gopsutil"); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/table: without gopsutil:", err)
+	}
+	return root, nil
+}
+
+func goBuild(dir, out, pkg string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
+	}
+	return nil
+}
+
+// inner runs in the namespace: a load and a measurement for each size.
+func inner(o options) error {
+	if err := loopbackUp(); err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	idle, err := startIdle(o.idle)
+	defer idle.stop()
+	if err != nil {
+		return err
+	}
+	report := newReport(o)
+	for _, n := range o.sizes {
+		result, err := measureSize(o, n)
+		if err != nil {
+			return fmt.Errorf("%d connections: %w", n, err)
+		}
+		report.Sizes = append(report.Sizes, result)
+	}
+	return report.write(o.out)
+}
+
+func measureSize(o options, n int) (sizeResult, error) {
+	start := time.Now()
+	load, err := startLoad(n, o.holders)
+	defer load.stop()
+	if err != nil {
+		return sizeResult{}, err
+	}
+	fmt.Fprintf(os.Stderr, "%d connections in %v\n", n, time.Since(start).Round(time.Millisecond))
+	return measure(o, n, load.port)
+}
