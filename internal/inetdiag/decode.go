@@ -93,7 +93,9 @@ func decodeAttrs(b []byte, r *rawsock.Record) error {
 		}
 		switch a.typ {
 		case attrInfo:
-			decodeInfo(a.body, r)
+			if r.Proto == rawsock.ProtoTCP { // that of MPTCP is struct mptcp_info
+				decodeInfo(a.body, r)
+			}
 		case attrCgroupID:
 			if len(a.body) < 8 {
 				return formatError("cgroup id is cut short", b)

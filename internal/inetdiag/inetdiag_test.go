@@ -218,6 +218,16 @@ func TestNoCookie(t *testing.T) {
 	}
 }
 
+func TestInfoOfTCPOnly(t *testing.T) {
+	info := append([]byte{140, 0, attrInfo, 0}, bytes.Repeat([]byte{1}, 136)...)
+	for proto, want := range map[uint16]uint32{rawsock.ProtoTCP: 0x01010101, rawsock.ProtoMPTCP: 0} {
+		var r rawsock.Record
+		if err := decodeRow(row(2, info...), proto, &r); err != nil || r.RTT != want || r.Retrans != want {
+			t.Errorf("protocol %d: %+v, %v", proto, r, err)
+		}
+	}
+}
+
 func TestStop(t *testing.T) {
 	d, n := Decoder{Proto: 6}, 0
 	done, _, err := d.Decode(golden(t, "tcp-both"), func(*rawsock.Record) bool { n++; return n < 3 })

@@ -175,6 +175,36 @@ func TestBound(t *testing.T) {
 	}
 }
 
+// The number of MPTCP does not fit in the byte that the request has for the protocol.
+func TestMPTCP(t *testing.T) {
+	c := open(t)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, rawsock.ProtoMPTCP)
+	if err != nil {
+		t.Skipf("no MPTCP here: %v", err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 5), unix.Fstat(fd, &st)); err != nil {
+		t.Fatal(err)
+	}
+	msg, err := (&inetdiag.Request{Proto: rawsock.ProtoMPTCP, Family: rawsock.AFInet, Info: true}).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := inetdiag.Rows{Proto: rawsock.ProtoMPTCP}
+	if err := c.Dump(msg, &rows); Refused(err) {
+		t.Skipf("no MPTCP from sock_diag: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows.Rows {
+		if uint64(r.Inode) == st.Ino && r.State == rawsock.Listen && r.LocalPort != 0 {
+			return
+		}
+	}
+	t.Errorf("inode %d is missing from %+v", st.Ino, rows.Rows)
+}
+
 func TestUnix(t *testing.T) {
 	c := open(t)
 	name := "@sockeye-test-" + strconv.Itoa(os.Getpid())
