@@ -53,9 +53,15 @@ func (p *procNetFiles) read(dst []rawsock.Record, name string, proto uint16) ([]
 	if err != nil {
 		return dst, err
 	}
+	seen := make(map[rawsock.Record]struct{})
 	err = procfs.DecodeInet(b, proto, func(r *rawsock.Record) bool {
-		dst = append(dst, *r)
-		dst[len(dst)-1].NetNS = p.netns
+		// The text comes in several reads, and a row moves when sockets open and close between two of them.
+		key := rawsock.Record{Local: r.Local, Remote: r.Remote, LocalPort: r.LocalPort, RemotePort: r.RemotePort, Inode: r.Inode}
+		if _, twice := seen[key]; !twice {
+			seen[key] = struct{}{}
+			dst = append(dst, *r)
+			dst[len(dst)-1].NetNS = p.netns
+		}
 		return true
 	})
 	return dst, err

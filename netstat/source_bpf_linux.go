@@ -37,7 +37,7 @@ func (b *bpfSource) close() error   { return errors.Join(b.it.Close(), b.list.cl
 
 func (b *bpfSource) fill(t *table, q *Query) error {
 	p := &pass{bpfSource: b, t: t, q: q}
-	p.expect()
+	p.count()
 	listed := make(chan error, 1)
 	go func() { listed <- p.listFileless() }()
 	res, err := b.it.Run(p.want())
@@ -63,11 +63,12 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 // pass is one reading.
 type pass struct {
 	*bpfSource
-	t        *table
-	q        *Query
-	expected inUse // what the kernel counts, before the walk
-	found    inUse // what was found of that
-	merged   int   // rows of more that were merged
+	t      *table
+	q      *Query
+	before census // what the kernel counts, before the walk
+	found  inUse  // what was found of that
+	merged int    // rows of more that were merged
+	mptcp  bool   // there are MPTCP connections, whose subflows have no descriptor
 }
 
 func (p *pass) want() *sockiter.Want {
@@ -78,22 +79,26 @@ func (p *pass) want() *sockiter.Want {
 	return w
 }
 
-// expect notes how many sockets the kernel has. The walk alone cannot know that it saw all: a socket may be held by a
-// message in flight or by an io_uring only.
-func (p *pass) expect() {
-	if len(p.q.LocalPorts) == 0 {
-		p.expected = readInUse(p.t.netns)
+// count takes the census before the walk, where the walk is to find every connection.
+func (p *pass) count() {
+	if p.everyConnection() {
+		p.before = readCensus(p.t.netns)
 	}
 }
 
-// listFileless lists what the walk cannot see. A port's sockets are few, so they are all listed; of the whole table
-// everything is but established connections, which are nearly all held by descriptors.
+// everyConnection reports whether the walk has to find all connections. A port's are listed in any case.
+func (p *pass) everyConnection() bool {
+	return len(p.q.LocalPorts) == 0 && p.q.Protos.Has(TCP) && p.q.States.Has(Established)
+}
+
+// listFileless lists what the walk cannot see. A port's sockets are few, so they are all listed, and so is UDP; of the
+// whole TCP table everything is but established connections, which are nearly all held by descriptors.
 func (p *pass) listFileless() (err error) {
 	p.more, p.unix = p.more[:0], p.unix[:0]
 	if p.q.Protos.Has(TCP) {
 		p.more, err = p.list.list(p.more, p.tcp(p.filelessStates(), p.q.LocalPorts))
 	}
-	if p.q.Protos.Has(UDP) && len(p.q.LocalPorts) > 0 {
+	if p.q.Protos.Has(UDP) {
 		var udpErr error
 		p.more, udpErr = p.list.list(p.more, p.udp())
 		err = errors.Join(err, udpErr)
@@ -120,7 +125,7 @@ func (p *pass) filelessStates() uint32 {
 	if len(p.q.LocalPorts) > 0 {
 		return states
 	}
-	if p.q.States.Has(Established) {
+	if p.everyConnection() {
 		states = kernelStates(0) &^ (1 << rawsock.Established) // the count can only be compared when all are there
 	}
 	return states | 1<<rawsock.Listen
@@ -160,6 +165,7 @@ func (p *pass) takeRecord(k, proc uint32, thread bool) {
 			rows.slots[s].row = skipped
 		}
 	}
+	p.mptcp = p.mptcp || r.Proto == rawsock.ProtoMPTCP && r.State != rawsock.Listen
 	if rows.slots[s].row == skipped || p.q.Owner == OwnerNone {
 		return
 	}
@@ -179,28 +185,19 @@ func (p *pass) merge() {
 	p.merged = len(p.more)
 }
 
-// listRest lists established connections where some may be in no descriptor table: those of listeners with connections
-// waiting, or all of them when the kernel counts more than was found; and UDP sockets likewise.
+// listRest lists established connections where some may be in no descriptor table: first those that wait to be accepted,
+// then, unless that is proven to be all, every one. The whole list replaces the first, because rows without a file have
+// nothing by which one could be told from the other.
 func (p *pass) listRest() {
-	if len(p.q.LocalPorts) > 0 {
+	if !p.everyConnection() {
 		return
 	}
-	if p.q.Protos.Has(TCP) && p.q.States.Has(Established) {
-		p.listEstablished()
-	}
-	if p.q.Protos.Has(UDP) && p.found.lacksUDP(&p.expected, p.q.Families) {
-		p.listMore(p.udp())
-	}
-}
-
-// listEstablished asks for the waiting connections first. When that was not all, the whole list replaces theirs: rows
-// without a file have nothing by which the second could be told from the first.
-func (p *pass) listEstablished() {
 	rows, more, found := len(p.t.rows.list), p.merged, p.found
 	if ports := p.waiting(); len(ports) > 0 {
 		p.listMore(p.tcp(1<<rawsock.Established, ports))
 	}
-	if p.found.lacksTCP(&p.expected, p.q.Families) {
+	after := readCensus(p.t.netns)
+	if p.mptcp || !p.before.proves(p.found, &after, p.q.Families) {
 		p.t.rows.truncate(rows)
 		p.more, p.merged, p.found = p.more[:more], more, found
 		p.listMore(p.tcp(1<<rawsock.Established, nil))
@@ -261,7 +258,7 @@ func openTaskFile(netns uint32) (source, error) {
 // walkerRoom is how many records the walker is given room for: the sockets that the kernel counts, and some for those
 // that are shared or yet to come. It is given more when that is not enough.
 func walkerRoom(netns uint32) int {
-	in := readInUse(netns)
-	n := in.tcp[0] + in.tcp[1] + in.udp[0] + in.udp[1]
+	c := readCensus(netns)
+	n := c.inUse[0] + c.inUse[1]
 	return n + n/8 + 1024
 }
