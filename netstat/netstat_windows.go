@@ -127,7 +127,7 @@ func (t *table) walk(q *Query, src source, tab miblayout.Table, yield func(*Sock
 		}
 		r := tab.Row(i)
 		t.socket(&s, src, &r)
-		if !wanted(q, &s) {
+		if !q.States.Has(s.State) {
 			continue
 		}
 		if !yield(&s, t.attribute(q, &s, src, &r, tab.Raw(i))) {
@@ -135,13 +135,4 @@ func (t *table) walk(q *Query, src source, tab miblayout.Table, yield func(*Sock
 		}
 	}
 	return true
-}
-
-// wanted reports whether the query's states include the socket's. Every UDP socket is a listener and a connection, as the
-// sets say: UDP_TABLE_CLASS makes no difference there.
-func wanted(q *Query, s *Socket) bool {
-	if q.States.Has(s.State) {
-		return true
-	}
-	return s.Proto == UDP && (q.States&ListenerStates == ListenerStates || q.States&ConnectionStates == ConnectionStates)
 }

@@ -282,12 +282,26 @@ func TestTCPClass(t *testing.T) {
 	}
 }
 
-func TestWantedUDP(t *testing.T) {
-	udp := &Socket{Proto: UDP, State: Unconnected}
-	for s, want := range map[States]bool{0: true, ListenerStates: true, ConnectionStates: true, StatesOf(Unconnected): true,
-		StatesOf(TimeWait): false, StatesOf(Established): false} {
-		if got := wanted(&Query{States: s}, udp); got != want {
-			t.Errorf("%b: %v", s, got)
+// TestSources holds which tables a query asks the system for.
+func TestSources(t *testing.T) {
+	for _, c := range []struct {
+		q    Query
+		want []miblayout.Kind
+	}{
+		{Query{}, []miblayout.Kind{miblayout.TCP4Basic, miblayout.UDP4Basic, miblayout.TCP6Basic, miblayout.UDP6Basic}},
+		{Query{Protos: QueryUnix}, nil},
+		{Query{Families: IPv6, Owner: OwnerPID}, []miblayout.Kind{miblayout.TCP6PID, miblayout.UDP6PID}},
+		{Query{Families: IPv4, Owner: OwnerModule, States: ListenerStates}, []miblayout.Kind{miblayout.TCP4Module}},
+		{Query{Families: IPv4, States: StatesOf(Unconnected)}, []miblayout.Kind{miblayout.UDP4Basic}},
+		{Query{Families: IPv4, States: StatesOf(Listen, Unconnected)}, []miblayout.Kind{miblayout.TCP4Basic, miblayout.UDP4Basic}},
+		{Query{Protos: QueryUDP, States: ConnectionStates}, nil},
+	} {
+		var got []miblayout.Kind
+		for _, s := range sources(&c.q) {
+			got = append(got, s.kind)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.q, got, c.want)
 		}
 	}
 }

@@ -15,16 +15,16 @@ type source struct {
 	family iphlpapi.Family
 }
 
-// sources are the calls that answer a query.
+// sources are the calls that answer a query. No UDP row tells of a peer, so all of them count as Unconnected.
 func sources(q *Query) (all []source) {
 	for _, v6 := range []bool{false, true} {
 		if q.Families != 0 && q.Families&familyOf(v6) == 0 {
 			continue
 		}
-		if q.Protos.Has(TCP) {
+		if q.Protos.Has(TCP) && (q.States == 0 || q.States&^StatesOf(Unconnected) != 0) {
 			all = append(all, tcpSource(q, v6))
 		}
-		if q.Protos.Has(UDP) {
+		if q.Protos.Has(UDP) && q.States.Has(Unconnected) {
 			all = append(all, udpSource(q, v6))
 		}
 	}
