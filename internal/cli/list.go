@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -115,10 +114,6 @@ func (e *Env) list(ctx context.Context, f *listFlags, args []string) error {
 
 // endList ends the output in any case, so that a JSON document is whole.
 func (e *Env) endList(l *listing, w view.Writer, partial []error, err error) error {
-	var failed *netstat.OpError
-	if err == nil && len(partial) > 0 && l.rows == 0 && errors.As(partial[0], &failed) {
-		err, partial = partial[0], partial[1:]
-	}
 	inDocument := partial
 	if err != nil {
 		inDocument = append(partial[:len(partial):len(partial)], err)
@@ -156,6 +151,9 @@ func (l *listing) write(ctx context.Context, t SocketTable, w view.Writer) (part
 		return l.writeSorted(ctx, t, w)
 	}
 	for s, err := range t.All(l.query) {
+		if failed(err) {
+			return partial, err
+		}
 		if err != nil {
 			partial = append(partial, err)
 			continue
@@ -163,11 +161,17 @@ func (l *listing) write(ctx context.Context, t SocketTable, w view.Writer) (part
 		if err := l.row(w, s); err != nil {
 			return partial, err
 		}
-		if l.rows&0xff == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return partial, fmt.Errorf("interrupted: %w", ctx.Err())
 		}
 	}
 	return partial, nil
+}
+
+// failed tells an error that ended the pass from one that says what is missing.
+func failed(err error) bool {
+	_, is := err.(*netstat.OpError)
+	return is
 }
 
 func (l *listing) writeSorted(ctx context.Context, t SocketTable, w view.Writer) ([]error, error) {

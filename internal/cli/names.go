@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sockeye-net/sockeye/internal/view"
+	"github.com/sockeye-net/sockeye/netstat"
 )
 
 // systemNames finds names in the system's files, each read when the first name is wanted. os/user is not used because it
@@ -17,6 +18,7 @@ func systemNames() view.Names {
 	var users map[uint32]string
 	var interfaces map[uint32]string
 	return view.Names{
+		OwnerUser: ownerUser(),
 		UserName: func(uid uint32) string {
 			if users == nil {
 				users = parsePasswd(readFile("/etc/passwd"))
@@ -33,6 +35,17 @@ func systemNames() view.Names {
 			return interfaces[index]
 		},
 		ServicePort: func(name string) (uint16, bool) { return findService(readFile(servicesFile()), name) },
+	}
+}
+
+// ownerUser is for Windows, where a socket has no user of its own.
+func ownerUser() func(*netstat.Process) string {
+	if runtime.GOOS != "windows" {
+		return nil
+	}
+	return func(p *netstat.Process) string {
+		d, _ := p.Details()
+		return d.User
 	}
 }
 

@@ -75,7 +75,7 @@ func (e *Env) plan(f *listFlags, args []string) (*listing, error) {
 	if f.details {
 		names.Details = e.details
 	}
-	needs = union(needs, l.filter.Needs())
+	needs = e.union(needs, l.filter.Needs())
 	l.query.Info, l.query.Owner = needs.Info, ownerLevel(needs)
 	l.never = !l.filter.Narrow(&l.query)
 	return l, e.planOrder(f, l, &names)
@@ -120,7 +120,7 @@ func (f *listFlags) chooseColumns(l *listing) (needs view.Needs, err error) {
 		l.opt.Fixed = true
 		return view.NeedsOf(l.opt.Columns), err
 	}
-	needs = view.Needs{Owners: f.processes || f.bare() || f.details, Module: f.extended, Info: f.info}
+	needs = view.Needs{Owners: f.processes || f.bare() || f.details, Module: f.extended, Info: f.info, User: f.extended}
 	switch l.opt.Format {
 	case view.Table:
 		l.opt.Columns = f.tableColumns(l.query.Protos, needs)
@@ -157,8 +157,10 @@ func (f *listFlags) tableColumns(protos netstat.Protos, needs view.Needs) []*vie
 	return view.Columns(names...)
 }
 
-func union(a, b view.Needs) view.Needs {
-	return view.Needs{Owners: a.Owners || b.Owners, Module: a.Module || b.Module, Info: a.Info || b.Info}
+// union also asks for the owners where users are known by them only.
+func (e *Env) union(a, b view.Needs) view.Needs {
+	byOwner := (a.User || b.User) && e.Names.OwnerUser != nil
+	return view.Needs{Owners: a.Owners || b.Owners || byOwner, Module: a.Module || b.Module, Info: a.Info || b.Info}
 }
 
 func ownerLevel(n view.Needs) netstat.OwnerLevel {
@@ -183,6 +185,7 @@ func (e *Env) planOrder(f *listFlags, l *listing, names *view.Names) (err error)
 	if l.order, needs, err = view.ParseOrder(f.sort, names); err != nil {
 		return err
 	}
+	needs = e.union(needs, view.Needs{})
 	l.query.Info = l.query.Info || needs.Info
 	l.query.Owner = max(l.query.Owner, ownerLevel(needs))
 	return nil

@@ -146,8 +146,8 @@ func behindOwners(n *view.Names, s *netstat.Socket) string {
 	return text
 }
 
-// findBehind looks for sockets that wait on the proxy's target in other network namespaces. It is sure when the namespace
-// of the process has the target's address.
+// findBehind looks for sockets that wait on the proxy's target in other network namespaces. It is sure when one namespace
+// of them, and one only, has the target's address.
 func (e *Env) findBehind(r *whoRun, via *proxy, proto netstat.Proto, own uint64) (found []*netstat.Socket, sure bool) {
 	q := netstat.Query{Protos: netstat.Protos(1 << (proto - 1)), LocalPorts: []uint16{via.port}, Owner: netstat.OwnerModule, AllNetNS: true, Ordered: true}
 	var snap netstat.Snapshot
@@ -167,7 +167,7 @@ func (e *Env) findBehind(r *whoRun, via *proxy, proto netstat.Proto, own uint64)
 		}
 	}
 	if len(found) > 0 {
-		return found, true
+		return found, !slices.ContainsFunc(found, func(s *netstat.Socket) bool { return s.NetNS != found[0].NetNS })
 	}
 	return maybe, false
 }

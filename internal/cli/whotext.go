@@ -94,7 +94,7 @@ func (e *Env) holdingText(p *page, r *whoRun, a *answer, h *holding) {
 		p.line("user", "%s", d.User)
 	}
 	if since := cmp.Or(d.Started, h.process.Started); !since.IsZero() {
-		p.line("since", "%s (%s ago)", since.Local().Format(time.DateTime), ago(e.Now().Sub(since)))
+		p.line("since", "%s (%s ago)", since.In(e.Now().Location()).Format(time.DateTime), ago(e.Now().Sub(since)))
 	}
 	if unit := cmp.Or(d.Module, h.process.Module, h.sockets[0].Module); unit != "" {
 		p.line("unit", "%s", unit)
@@ -212,8 +212,13 @@ func (e *Env) unownedText(p *page, r *whoRun, a *answer, name string, owned bool
 		}
 		rows[s.Missing] = append(rows[s.Missing], s)
 	}
-	if !owned {
-		p.title("%s: %s", name, map[int]string{exitUnknown: "the owner could not be found out", exitNotFound: "nobody"}[a.code()])
+	switch {
+	case !owned && a.code() == exitUnknown:
+		p.title("%s: the owner could not be found out", name)
+	case !owned:
+		p.title("%s: nobody", name)
+	case len(reasons) > 0:
+		p.title("%s: besides", name)
 	}
 	slices.Sort(reasons)
 	for _, m := range reasons {

@@ -26,11 +26,12 @@ type Filter struct {
 type Needs struct {
 	Owners, Module, Info bool
 	Unix                 bool // it names Unix sockets, so they are wanted
+	User                 bool // users, which some systems know of owners only
 }
 
 func (n *Needs) add(m Needs) {
 	n.Owners, n.Module = n.Owners || m.Owners, n.Module || m.Module
-	n.Info, n.Unix = n.Info || m.Info, n.Unix || m.Unix
+	n.Info, n.Unix, n.User = n.Info || m.Info, n.Unix || m.Unix, n.User || m.User
 }
 
 // ParseFilter compiles an expression; an empty one matches everything. Names of services, users and interfaces are asked
@@ -276,7 +277,7 @@ func bothPorts(s *netstat.Socket) (a, b int32) { return portOf(s.Local), portOf(
 
 func userOf(n *Names, s *netstat.Socket) string {
 	if !s.HasUID {
-		return ""
+		return n.ownerUser(s)
 	}
 	return n.User(s.UID)
 }

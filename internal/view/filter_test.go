@@ -152,7 +152,7 @@ func TestFilterNeeds(t *testing.T) {
 		"process = x":          {Owners: true},
 		"unit = x":             {Owners: true, Module: true},
 		"not rtt_us > 5":       {Info: true},
-		"path = x or user = y": {Unix: true},
+		"path = x or user = y": {Unix: true, User: true},
 		"proto = unix":         {Unix: true},
 		"proto != unix":        {},
 	} {

@@ -14,10 +14,14 @@ type Names struct {
 	ServicePort   func(name string) (uint16, bool)
 	Details       func(*netstat.Process) (netstat.Details, bool)
 
+	// OwnerUser is the user of a process, for systems whose sockets have no user: there the first owner's stands for it.
+	OwnerUser func(*netstat.Process) string
+
 	users      map[uint32]string
 	lastUID    uint32
 	lastUser   string // name of lastUID; empty before the first
 	interfaces map[netInterface]string
+	owners     map[*netstat.Process]string
 	details    map[*netstat.Process][]byte // JSON fields
 }
 
@@ -53,6 +57,23 @@ func (n *Names) user(uid uint32) string {
 		n.users = make(map[uint32]string)
 	}
 	n.users[uid] = name
+	return name
+}
+
+// ownerUser is the user of the socket's first owner, where that is asked for.
+func (n *Names) ownerUser(s *netstat.Socket) string {
+	p := firstProcess(s)
+	if p == nil || n == nil || n.OwnerUser == nil {
+		return ""
+	}
+	name, ok := n.owners[p]
+	if !ok {
+		if n.owners == nil {
+			n.owners = make(map[*netstat.Process]string)
+		}
+		name = n.OwnerUser(p)
+		n.owners[p] = name
+	}
 	return name
 }
 

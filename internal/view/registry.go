@@ -30,7 +30,7 @@ var columns = [...]Column{
 	{Name: "interface", wide: true, Header: "DEV", aliases: []string{"dev"}, shrink: 6, text: textInterface, json: jsonInterface, compare: byInterface},
 	{Name: "netns", Header: "NETNS", Right: true, num: netnsValue, text: plain(netnsValue), json: number(netnsValue), compare: byNumber(netnsValue)},
 	{Name: "uid", Header: "UID", Right: true, drop: 3, num: uidValue, text: plain(uidValue), json: number(uidValue), compare: byNumber(uidValue)},
-	{Name: "user", wide: true, Header: "USER", shrink: 8, text: textUser, json: jsonUser, compare: byUser},
+	{Name: "user", wide: true, Header: "USER", Needs: Needs{User: true}, shrink: 8, text: textUser, json: jsonUser, compare: byUser},
 	{Name: "inode", Header: "INODE", Right: true, drop: 4, num: inodeValue, text: plain(inodeValue), json: number(inodeValue), compare: byNumber(inodeValue)},
 	{Name: "cookie", Header: "COOKIE", Right: true, drop: 5, num: cookieValue, text: plain(cookieValue), json: number(cookieValue), compare: byNumber(cookieValue)},
 	{Name: "recv_q", Header: "RECV-Q", Right: true, num: recvQ, text: plain(recvQ), json: number(recvQ), compare: byNumber(recvQ)},

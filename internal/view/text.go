@@ -88,10 +88,7 @@ func textInterface(n *Names, dst []byte, s *netstat.Socket) []byte {
 }
 
 func textUser(n *Names, dst []byte, s *netstat.Socket) []byte {
-	if !s.HasUID {
-		return dst
-	}
-	return appendClean(dst, n.User(s.UID))
+	return appendClean(dst, userOf(n, s))
 }
 
 // textLocal writes the address and port, or a Unix socket's path.
