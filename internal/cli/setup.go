@@ -66,7 +66,7 @@ func (e *Env) setup(cfg netstat.PinConfig, undo bool) error {
 func setupFailed(what string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s needs root: try sudo sockeye setup (%w)", what, err)
+		return fmt.Errorf("%s needs root: run it with sudo (%w)", what, err)
 	case errors.Is(err, errors.ErrUnsupported):
 		return fmt.Errorf("%s does not work on this system (%w); see sockeye doctor", what, err)
 	}

@@ -140,7 +140,7 @@ func TestSetup(t *testing.T) {
 		t.Errorf("%+v %s", got, w.out.String())
 	}
 	w.Pin = func(netstat.PinConfig) error { return &netstat.OpError{Op: "pin", Err: fs.ErrPermission} }
-	w.check(t, "setup", exitUnknown, "sockeye: setup needs root: try sudo sockeye setup (netstat: pin: permission denied)\n")
+	w.check(t, "setup", exitUnknown, "sockeye: setup needs root: run it with sudo (netstat: pin: permission denied)\n")
 	w.Unpin = func() error { return errors.ErrUnsupported }
 	w.check(t, "setup --undo", exitUnknown, "sockeye: undo does not work on this system (unsupported operation); see sockeye doctor\n")
 	w.check(t, "setup --undo --everyone", exitUnknown, "sockeye: if any flags in the group [undo everyone] are set none of the others can be; [everyone undo] were all set\n")
