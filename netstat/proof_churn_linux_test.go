@@ -128,7 +128,8 @@ func churning(k *netstat.Socket) bool {
 	return churnNet.Contains(k.Local.Addr()) || churnNet.Contains(k.Remote.Addr())
 }
 
-// TestProofAllocations holds that reading again costs no allocation per socket, by any method.
+// TestProofAllocations holds that reading again costs no allocation per socket, by any method: with 4,000 sockets more
+// there are less than 200 allocations more, which is room for a buffer that is filled in steps.
 func TestProofAllocations(t *testing.T) {
 	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
 		return
@@ -143,7 +144,7 @@ func TestProofAllocations(t *testing.T) {
 	for _, m := range methods {
 		many := allocations(t, m)
 		t.Logf("%v: %v allocations for 101 sockets, %v for 4102", m, few[m], many)
-		if many > few[m]+50 {
+		if many > few[m]+200 {
 			t.Errorf("%v allocates %v times for 101 sockets and %v times for 4102", m, few[m], many)
 		}
 	}
