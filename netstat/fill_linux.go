@@ -74,7 +74,7 @@ func (f filler) addrPort(family uint8, b *[16]byte, port uint16, r *rawsock.Reco
 func (f filler) unix(s *Socket, u *rawsock.Unix) {
 	*s = Socket{
 		Proto: Unix, Type: SockType(u.Type), State: unixState(u.State), Path: u.Name, Peer: uint64(u.Peer), UID: u.UID, HasUID: true,
-		Inode: uint64(u.Inode), Cookie: u.Cookie, NetNS: uint64(f.t.netns), RecvQ: u.RecvQ, SendQ: u.SendQ,
+		Inode: uint64(u.Inode), Cookie: u.Cookie, NetNS: uint64(u.NetNS), RecvQ: u.RecvQ, SendQ: u.SendQ,
 	}
 }
 

@@ -116,8 +116,12 @@ func (d *diag) request(r *inetdiag.Request) (err error) {
 func (d *diag) listUnix(dst []rawsock.Unix) ([]rawsock.Unix, error) {
 	d.req = (&inetdiag.UnixRequest{}).Append(d.req[:0])
 	d.unix.Rows = dst
+	from := len(dst)
 	err := d.conn.Dump(d.req, &d.unix)
 	dst, d.unix.Rows = d.unix.Rows, nil
+	for i := from; i < len(dst); i++ {
+		dst[i].NetNS = d.rows.NetNS
+	}
 	return dst, err
 }
 

@@ -1,15 +1,21 @@
 package netstat
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sockeye-net/sockeye/internal/netns"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 )
 
-// otherNamespaces appends the TCP and UDP sockets of every network namespace but our own. The sockets by which they are
-// listed are closed again at once: one that stays open keeps its namespace alive.
-func otherNamespaces(t *table, q *Query, dst []rawsock.Record) []rawsock.Record {
+// foreign gathers the sockets of every network namespace but our own. The netlink sockets by which they are listed are
+// closed again at once: one that stays open keeps its namespace alive.
+type foreign struct {
+	inet []rawsock.Record
+	unix []rawsock.Unix
+}
+
+func (f *foreign) list(t *table, q *Query) {
 	all, denied, err := netns.List()
 	if err != nil {
 		t.missing(fmt.Errorf("not every network namespace can be found: %w", err))
@@ -21,33 +27,35 @@ func otherNamespaces(t *table, q *Query, dst []rawsock.Record) []rawsock.Record 
 		if ns.Inode == uint64(t.netns) {
 			continue
 		}
-		var err error
-		if dst, err = listNamespace(q, dst, &ns); err != nil {
+		if err := f.add(q, &ns); err != nil {
 			t.missing(fmt.Errorf("network namespace %d: %w", ns.Inode, err))
 		}
 	}
-	return dst
 }
 
-func listNamespace(q *Query, dst []rawsock.Record, ns *netns.Namespace) ([]rawsock.Record, error) {
+func (f *foreign) add(q *Query, ns *netns.Namespace) error {
 	d, err := openDiagIn(ns.Path, uint32(ns.Inode))
 	if err != nil {
-		return dst, err
+		return err
 	}
 	defer d.close()
-	if q.Protos.Has(TCP) {
-		if dst, err = d.list(dst, &listing{proto: rawsock.ProtoTCP, families: q.Families, states: kernelStates(q.States), ports: q.LocalPorts, info: q.Info}); err != nil {
-			return dst, err
-		}
+	for _, l := range q.listings() {
+		var listErr error
+		f.inet, listErr = d.list(f.inet, &l)
+		err = errors.Join(err, listErr)
 	}
-	if q.Protos.Has(UDP) {
-		dst, err = d.list(dst, &listing{proto: rawsock.ProtoUDP, families: q.Families, states: udpStates(q.States), ports: q.LocalPorts})
+	if q.wantsUnix() {
+		var unixErr error
+		f.unix, unixErr = d.listUnix(f.unix)
+		err = errors.Join(err, unixErr)
 	}
-	return dst, err
+	return err
 }
 
 // otherNamespaces adds what the walk did not see in them.
 func (p *pass) otherNamespaces() {
-	p.more = otherNamespaces(p.t, p.q, p.more)
+	f := foreign{p.more, p.unix}
+	f.list(p.t, p.q)
+	p.more, p.unix = f.inet, f.unix
 	p.merge()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sockeye-net/sockeye/internal/netlink"
 	"github.com/sockeye-net/sockeye/internal/netns"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 )
@@ -87,17 +88,17 @@ func openAfter(m Method, netns uint32) (source, error) {
 	return nil, errors.Join(errs...)
 }
 
-// gather fills t.rows with what matches q. When the source fails and the caller left the choice to us, the next one takes
-// its place for good.
+// gather fills t.rows with what matches q. When the source is refused what it needs and the caller left the choice to us,
+// the next one takes its place for good.
 func (t *table) gather(q *Query) error {
 	for {
 		t.begin()
 		err := t.src.fill(t, q)
-		if err == nil || t.fixed {
+		if err == nil || t.fixed || !netlink.Refused(err) {
 			return err
 		}
 		next, nextErr := openAfter(t.src.method(), t.netns)
-		if nextErr != nil {
+		if next == nil {
 			return errors.Join(err, nextErr)
 		}
 		_ = t.src.close()

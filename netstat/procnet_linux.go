@@ -73,7 +73,10 @@ func (p *procNetFiles) listUnix(dst []rawsock.Unix) ([]rawsock.Unix, error) {
 		return dst, err
 	}
 	err = procfs.DecodeUnix(b, func(u *rawsock.Unix) bool {
-		dst = append(dst, *u)
+		if u.Inode != 0 { // 0 waits to be accepted, which sock_diag does not show
+			dst = append(dst, *u)
+			dst[len(dst)-1].NetNS = p.netns
+		}
 		return true
 	})
 	return dst, err

@@ -2,8 +2,10 @@ package netstat
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/sockeye-net/sockeye/internal/netlink"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 	"github.com/sockeye-net/sockeye/internal/sockiter"
 )
@@ -43,7 +45,7 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 	res, err := b.it.Run(p.want())
 	listErr := <-listed
 	if err != nil {
-		return err
+		return p.withoutOwners(err)
 	}
 	p.take(&res)
 	if listErr != nil {
@@ -51,12 +53,27 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 	}
 	p.merge()
 	p.listRest()
-	if q.Protos.Has(Unix) {
-		p.addUnix()
-	}
 	if q.AllNetNS {
 		p.otherNamespaces()
 	}
+	t.rows.addUnix(q)
+	return nil
+}
+
+// withoutOwners lists the sockets when the walk failed for something that passes, such as descriptors running out.
+func (p *pass) withoutOwners(err error) error {
+	if netlink.Refused(err) {
+		return err
+	}
+	p.t.procs.incomplete = true
+	p.t.missing(fmt.Errorf("owners could not be looked for: %w", err))
+	plain := procSource{kind: p.kind, list: p.list, more: p.more, unix: p.unix}
+	if err := plain.listAll(p.t, p.q); err != nil {
+		return err
+	}
+	p.more, p.unix = plain.more, plain.unix
+	p.t.rows.more, p.t.rows.unix = p.more, p.unix
+	plain.makeRows(p.t, p.q)
 	return nil
 }
 
@@ -72,7 +89,7 @@ type pass struct {
 }
 
 func (p *pass) want() *sockiter.Want {
-	w := &sockiter.Want{Ports: p.q.LocalPorts, Unix: p.q.Protos.Has(Unix), Info: p.q.Info, Cgroup: p.q.Owner == OwnerModule}
+	w := &sockiter.Want{Ports: p.q.LocalPorts, Unix: p.q.wantsUnix(), Info: p.q.Info, Cgroup: p.q.Owner == OwnerModule}
 	if !p.q.AllNetNS {
 		w.NetNS = p.t.netns
 	}
@@ -103,7 +120,7 @@ func (p *pass) listFileless() (err error) {
 		p.more, udpErr = p.list.list(p.more, p.udp())
 		err = errors.Join(err, udpErr)
 	}
-	if p.q.Protos.Has(Unix) {
+	if p.q.wantsUnix() {
 		var unixErr error
 		p.unix, unixErr = p.list.listUnix(p.unix)
 		err = errors.Join(err, unixErr)
@@ -223,14 +240,7 @@ func (p *pass) listMore(l *listing) {
 	p.merge()
 }
 
-// addUnix makes rows of the Unix sockets, whose owners the walk has found by inode.
-func (p *pass) addUnix() {
-	if len(p.q.LocalPorts) > 0 {
-		return
-	}
-	p.t.rows.addUnix(p.q)
-}
-
+// addUnix makes rows of the Unix sockets, whose owners are known by inode.
 func (r *rows) addUnix(q *Query) {
 	for i := range r.unix {
 		if u := &r.unix[i]; q.States.Has(unixState(u.State)) {

@@ -50,7 +50,9 @@ func (p *procSource) fill(t *table, q *Query) error {
 		return err
 	}
 	if q.AllNetNS {
-		p.more = otherNamespaces(t, q, p.more)
+		f := foreign{p.more, p.unix}
+		f.list(t, q)
+		p.more, p.unix = f.inet, f.unix
 	}
 	t.rows.more, t.rows.unix = p.more, p.unix
 	p.makeRows(t, q)
@@ -60,23 +62,30 @@ func (p *procSource) fill(t *table, q *Query) error {
 	return nil
 }
 
+// listings are what has to be listed to answer the query.
+func (q *Query) listings() (list []listing) {
+	if q.Protos.Has(TCP) {
+		list = append(list, listing{proto: rawsock.ProtoTCP, families: q.Families, states: kernelStates(q.States), ports: q.LocalPorts, info: q.Info})
+	}
+	if q.Protos.Has(UDP) {
+		list = append(list, listing{proto: rawsock.ProtoUDP, families: q.Families, states: udpStates(q.States), ports: q.LocalPorts})
+	}
+	return list
+}
+
+// wantsUnix reports whether Unix sockets can match: they have no port.
+func (q *Query) wantsUnix() bool { return q.Protos.Has(Unix) && len(q.LocalPorts) == 0 }
+
 // listAll lists every protocol that is asked for. It fails where none could be listed.
 func (p *procSource) listAll(t *table, q *Query) error {
 	p.more, p.unix = p.more[:0], p.unix[:0]
 	var err error
-	if q.Protos.Has(TCP) {
-		l := &listing{proto: rawsock.ProtoTCP, families: q.Families, states: kernelStates(q.States), ports: q.LocalPorts, info: q.Info}
-		if p.more, err = p.list.list(p.more, l); err != nil {
-			t.missing(incompleteList("the TCP table", err))
+	for _, l := range q.listings() {
+		if p.more, err = p.list.list(p.more, &l); err != nil {
+			t.missing(incompleteList(l.what(), err))
 		}
 	}
-	if q.Protos.Has(UDP) {
-		l := &listing{proto: rawsock.ProtoUDP, families: q.Families, states: udpStates(q.States), ports: q.LocalPorts}
-		if p.more, err = p.list.list(p.more, l); err != nil {
-			t.missing(incompleteList("the UDP table", err))
-		}
-	}
-	if q.Protos.Has(Unix) && len(q.LocalPorts) == 0 {
+	if q.wantsUnix() {
 		if p.unix, err = p.list.listUnix(p.unix); err != nil {
 			t.missing(incompleteList("the table of Unix sockets", err))
 		}
@@ -85,6 +94,13 @@ func (p *procSource) listAll(t *table, q *Query) error {
 		return errors.Join(t.gaps...)
 	}
 	return nil
+}
+
+func (l *listing) what() string {
+	if l.proto == rawsock.ProtoUDP {
+		return "the UDP table"
+	}
+	return "the TCP table"
 }
 
 func (p *procSource) makeRows(t *table, q *Query) {

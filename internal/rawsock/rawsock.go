@@ -67,6 +67,7 @@ type Unix struct {
 	UID    uint32
 	RecvQ  uint32 // bytes; for a listener, connections waiting to be accepted
 	SendQ  uint32 // bytes; for a listener, the limit of that queue
+	NetNS  uint32 // inode of the network namespace
 	State  uint8  // Established, Listen, Close, ...
 	Type   uint8  // SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_SEQPACKET 5
 	Name   string // path; an abstract name begins with '@'; empty where the socket is not bound
