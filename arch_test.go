@@ -33,7 +33,7 @@ const xsys = "golang.org/x/sys/"
 // Where a layer may use a library, it is the one that DESIGN's table names for its subject.
 var layers = map[string]layer{
 	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/inetdiag", "internal/rtlink", "internal/procfs",
-		"internal/miblayout", "internal/btf"}},
+		"internal/miblayout", "internal/ntlayout", "internal/btf"}},
 	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/bpf",
 		"internal/sockiter", "internal/fdwalk", "internal/netns",
 		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe"}},

@@ -43,7 +43,7 @@ func (f filler) socket(s *Socket, w row, buf []Owner) []Owner {
 func (f filler) inet(s *Socket, r *rawsock.Record) {
 	*s = Socket{
 		Proto: TCP, State: stateOf(r), Interface: r.Interface, UID: r.UID, Inode: uint64(r.Inode), Cookie: r.Cookie,
-		NetNS: uint64(r.NetNS), Cgroup: r.Cgroup, RecvQ: r.RecvQ, SendQ: r.SendQ,
+		NetNS: uint64(r.NetNS), Cgroup: r.Cgroup, RecvQ: r.RecvQ, SendQ: r.SendQ, HasQueues: true,
 	}
 	if r.Proto == rawsock.ProtoUDP {
 		s.Proto = UDP
@@ -74,7 +74,7 @@ func (f filler) addrPort(family uint8, b *[16]byte, port uint16, r *rawsock.Reco
 func (f filler) unix(s *Socket, u *rawsock.Unix) {
 	*s = Socket{
 		Proto: Unix, Type: SockType(u.Type), State: unixState(u.State), Path: u.Name, Peer: uint64(u.Peer), UID: u.UID, HasUID: true,
-		Inode: uint64(u.Inode), Cookie: u.Cookie, NetNS: uint64(u.NetNS), RecvQ: u.RecvQ, SendQ: u.SendQ,
+		Inode: uint64(u.Inode), Cookie: u.Cookie, NetNS: uint64(u.NetNS), RecvQ: u.RecvQ, SendQ: u.SendQ, HasQueues: true,
 	}
 }
 

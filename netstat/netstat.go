@@ -105,8 +105,9 @@ type Socket struct {
 	Cgroup    uint64 // id of the cgroup (v2) the socket was made in; 0 where not known
 
 	// RecvQ and SendQ are in bytes: received and not yet read, sent and not yet acknowledged. For a listener they are
-	// the connections waiting to be accepted, and the limit of that queue.
+	// the connections waiting to be accepted, and the limit of that queue. See HasQueues.
 	RecvQ, SendQ uint32
+	HasQueues    bool // false on Windows, which does not tell
 
 	// Module is the systemd unit or container of the socket's cgroup, or the Windows service; asked for by OwnerModule.
 	Module string

@@ -42,7 +42,7 @@ func StatesOf(states ...State) (s States) {
 func (s States) Has(st State) bool { return s == 0 || s&(1<<st) != 0 }
 
 // The sets that TCP_TABLE_CLASS names. A listener is a socket in LISTEN; a connection is any other TCP socket that is not
-// merely bound. UDP knows no such difference: every UDP socket is in all three.
+// merely bound. A UDP socket is Unconnected, or Established when it has a peer: it is no listener.
 var (
 	ListenerStates   = StatesOf(Listen)
 	ConnectionStates = StatesOf(Established, SynSent, SynRecv, FinWait1, FinWait2, TimeWait, CloseWait, LastAck, Closing, DeleteTCB)

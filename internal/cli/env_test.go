@@ -117,7 +117,7 @@ func own(procs ...*netstat.Process) (owners []netstat.Owner) {
 func ap(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
 
 func tcp(state netstat.State, local, remote string, owners ...*netstat.Process) netstat.Socket {
-	return netstat.Socket{Proto: netstat.TCP, State: state, Local: ap(local), Remote: ap(remote), HasUID: true, NetNS: 1, Inode: 7, Owners: own(owners...)}
+	return netstat.Socket{Proto: netstat.TCP, State: state, Local: ap(local), Remote: ap(remote), HasUID: true, HasQueues: true, NetNS: 1, Inode: 7, Owners: own(owners...)}
 }
 
 func without(s netstat.Socket, m netstat.Missing) netstat.Socket {
@@ -128,7 +128,7 @@ func without(s netstat.Socket, m netstat.Missing) netstat.Socket {
 func sampleTable() *fakeTable {
 	udp := tcp(netstat.Unconnected, "127.0.0.53:53", "0.0.0.0:0", curl)
 	udp.Proto = netstat.UDP
-	unix := netstat.Socket{Proto: netstat.Unix, Type: netstat.Stream, State: netstat.Listen, Path: "/run/x.sock", HasUID: true, NetNS: 1, Inode: 9}
+	unix := netstat.Socket{Proto: netstat.Unix, Type: netstat.Stream, State: netstat.Listen, Path: "/run/x.sock", HasUID: true, HasQueues: true, NetNS: 1, Inode: 9}
 	listener := tcp(netstat.Listen, "0.0.0.0:8080", "0.0.0.0:0", nginx, worker)
 	listener.Module = "nginx.service"
 	container := tcp(netstat.Listen, "0.0.0.0:6379", "0.0.0.0:0", inside)

@@ -18,7 +18,7 @@ func manySockets(n int, v6 bool) []netstat.Socket {
 			remote = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i), 14: byte(i >> 8), 9: 7})
 		}
 		all[i] = netstat.Socket{Proto: netstat.TCP, State: netstat.Established, Local: netip.AddrPortFrom(local, 443),
-			Remote: netip.AddrPortFrom(remote, uint16(1024+i%60000)), UID: 33, HasUID: true, Inode: uint64(100000 + i), Cookie: uint64(i + 1),
+			Remote: netip.AddrPortFrom(remote, uint16(1024+i%60000)), UID: 33, HasUID: true, HasQueues: true, Inode: uint64(100000 + i), Cookie: uint64(i + 1),
 			NetNS: 4026531840, Owners: []netstat.Owner{{Process: nginx, FD: int32(i)}}}
 	}
 	return all

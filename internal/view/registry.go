@@ -65,8 +65,8 @@ func netnsValue(s *netstat.Socket) (uint64, bool)   { return s.NetNS, s.NetNS !=
 func uidValue(s *netstat.Socket) (uint64, bool)     { return uint64(s.UID), s.HasUID }
 func inodeValue(s *netstat.Socket) (uint64, bool)   { return s.Inode, s.Inode != 0 }
 func cookieValue(s *netstat.Socket) (uint64, bool)  { return s.Cookie, s.Cookie != 0 }
-func recvQ(s *netstat.Socket) (uint64, bool)        { return uint64(s.RecvQ), true }
-func sendQ(s *netstat.Socket) (uint64, bool)        { return uint64(s.SendQ), true }
+func recvQ(s *netstat.Socket) (uint64, bool)        { return uint64(s.RecvQ), s.HasQueues }
+func sendQ(s *netstat.Socket) (uint64, bool)        { return uint64(s.SendQ), s.HasQueues }
 func rxValue(s *netstat.Socket) (uint64, bool)      { return s.Info.Received, s.Info.Known }
 func txValue(s *netstat.Socket) (uint64, bool)      { return s.Info.Sent, s.Info.Known }
 func rttValue(s *netstat.Socket) (uint64, bool)     { return uint64(s.Info.RTT), s.Info.Known }

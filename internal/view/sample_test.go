@@ -29,24 +29,24 @@ func sampleNames() *Names {
 // sampleSockets is one of each kind.
 func sampleSockets() []netstat.Socket {
 	return []netstat.Socket{
-		{Proto: netstat.TCP, State: netstat.Listen, Local: ap("0.0.0.0:443"), Remote: ap("0.0.0.0:0"), HasUID: true, Inode: 12345,
+		{Proto: netstat.TCP, State: netstat.Listen, Local: ap("0.0.0.0:443"), Remote: ap("0.0.0.0:0"), HasUID: true, HasQueues: true, Inode: 12345,
 			Cookie: 77, NetNS: 4026531840, SendQ: 511, Module: "nginx.service",
 			Owners: []netstat.Owner{{Process: nginx, FD: 6}, {Process: worker, FD: 6}}},
-		{Proto: netstat.TCP, State: netstat.Established, Local: ap("10.0.0.5:443"), Remote: ap("203.0.113.9:51000"), UID: 33, HasUID: true,
+		{Proto: netstat.TCP, State: netstat.Established, Local: ap("10.0.0.5:443"), Remote: ap("203.0.113.9:51000"), UID: 33, HasUID: true, HasQueues: true,
 			Inode: 12346, NetNS: 4026531840, RecvQ: 5, SendQ: 70000, Interface: 2, Owners: []netstat.Owner{{Process: worker, FD: 9}},
 			Info: netstat.TCPInfo{Known: true, Sent: 1 << 40, Received: 300, RTT: 25000, Retrans: 2, Cwnd: 10}},
 		{Proto: netstat.TCP, State: netstat.TimeWait, Local: ap("[::ffff:127.0.0.1]:443"), Remote: ap("[::ffff:127.0.0.1]:40000"),
-			NetNS: 4026531840, Missing: netstat.MissingTimeWait},
+			HasQueues: true, NetNS: 4026531840, Missing: netstat.MissingTimeWait},
 		{Proto: netstat.TCP, State: netstat.Established, Local: ap("[2001:db8::5]:50000"), Remote: ap("[2001:db8:1:2:3:4:5:6]:443"),
-			UID: 1000, HasUID: true, Inode: 5, NetNS: 4026531840, Missing: netstat.MissingPermission},
-		{Proto: netstat.UDP, State: netstat.Unconnected, Local: ap("127.0.0.53:53"), Remote: ap("0.0.0.0:0"), HasUID: true, Inode: 6,
+			UID: 1000, HasUID: true, HasQueues: true, Inode: 5, NetNS: 4026531840, Missing: netstat.MissingPermission},
+		{Proto: netstat.UDP, State: netstat.Unconnected, Local: ap("127.0.0.53:53"), Remote: ap("0.0.0.0:0"), HasUID: true, HasQueues: true, Inode: 6,
 			Interface: 1, NetNS: 4026531840, Owners: []netstat.Owner{{Process: browser, FD: -1}}},
-		{Proto: netstat.UDP, State: netstat.Established, Local: ap("[fe80::1%eth0]:546"), Remote: ap("[fe80::2%eth0]:547"), HasUID: true,
+		{Proto: netstat.UDP, State: netstat.Established, Local: ap("[fe80::1%eth0]:546"), Remote: ap("[fe80::2%eth0]:547"), HasUID: true, HasQueues: true,
 			Inode: 7, NetNS: 4026532000},
 		{Proto: netstat.UDP, State: netstat.Unconnected, Local: ap("0.0.0.0:5353")}, // as on Windows
-		{Proto: netstat.Unix, Type: netstat.Stream, State: netstat.Listen, Path: "/run/my \"odd\"\n\xff.sock", HasUID: true, Inode: 8,
+		{Proto: netstat.Unix, Type: netstat.Stream, State: netstat.Listen, Path: "/run/my \"odd\"\n\xff.sock", HasUID: true, HasQueues: true, Inode: 8,
 			NetNS: 4026531840, Owners: []netstat.Owner{{Process: nginx, FD: 3}, {Process: nginx, FD: 4}}},
-		{Proto: netstat.Unix, Type: netstat.Datagram, State: netstat.Unconnected, Peer: 4321, HasUID: true, Inode: 9, NetNS: 4026531840},
+		{Proto: netstat.Unix, Type: netstat.Datagram, State: netstat.Unconnected, Peer: 4321, HasUID: true, HasQueues: true, Inode: 9, NetNS: 4026531840},
 	}
 }
 
