@@ -59,6 +59,11 @@ func startFaultMakers(t *testing.T) (env string) {
 	makers := testutil.BuildMakers(t)
 	records := startKinds(t, makers, faultKinds, 2)
 	records = append(records, startKinds(t, makers.As(nobodyID), []string{"listen4", "pair6", "udp4", "dup", "fork"}, 2)...)
+	return writeTruth(t, records)
+}
+
+func writeTruth(t *testing.T, records []truth.Record) (env string) {
+	t.Helper()
 	b, err := json.Marshal(records)
 	if err != nil {
 		t.Fatal(err)
@@ -71,10 +76,16 @@ func startFaultMakers(t *testing.T) (env string) {
 }
 
 // part begins a part: it returns what the makers hold.
-func part(t *testing.T, c testutil.Child) (records []truth.Record) {
+func part(t *testing.T, c testutil.Child) []truth.Record {
 	t.Helper()
 	testutil.IsPart(t, "TestProofFaults", c)
 	blind() // before anything is taken away that it needs
+	return readTruth(t)
+}
+
+// readTruth reads what writeTruth wrote.
+func readTruth(t *testing.T) (records []truth.Record) {
+	t.Helper()
 	b, err := os.ReadFile(os.Getenv(truthEnv))
 	if err == nil {
 		err = json.Unmarshal(b, &records)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,6 +23,7 @@ type Makers struct {
 	path string // of the program
 	dir  string // for the paths of Unix sockets; short, since such a path has 108 bytes at most
 	uid  int
+	into *os.File // the cgroup they are started in; nil is the test's own
 }
 
 // BuildMakers compiles the truth maker. Everyone may run it.
@@ -39,7 +41,44 @@ func BuildMakers(t testing.TB) *Makers {
 }
 
 // As returns makers that run as another user.
-func (m *Makers) As(uid int) *Makers { return &Makers{m.path, "/tmp", uid} }
+func (m *Makers) As(uid int) *Makers { return &Makers{path: m.path, dir: "/tmp", uid: uid} }
+
+// In returns makers that are born in a cgroup, which is made below the cgroup v2 root and removed at the end.
+func (m *Makers) In(t testing.TB, cgroup string) *Makers {
+	t.Helper()
+	root := cgroup2(t)
+	dir := filepath.Join(root, cgroup)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		Lack(t, "needs a cgroup: "+err.Error())
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.Close()
+		for ; dir != root; dir = filepath.Dir(dir) {
+			os.Remove(dir)
+		}
+	})
+	return &Makers{path: m.path, dir: m.dir, into: f}
+}
+
+// cgroup2 is where the cgroup v2 hierarchy is mounted.
+func cgroup2(t testing.TB) string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
+			return f[1]
+		}
+	}
+	Lack(t, "needs cgroup v2")
+	return ""
+}
 
 // Maker is a running truth maker.
 type Maker struct {
@@ -55,9 +94,7 @@ func (m *Makers) Start(t testing.TB, kind string, n int) *Maker {
 	cmd := exec.Command(m.path, kind, strconv.Itoa(n))
 	cmd.Env = append(os.Environ(), "TMPDIR="+m.dir)
 	cmd.Stderr = os.Stderr
-	if m.uid != 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(m.uid), Gid: uint32(m.uid)}}
-	}
+	cmd.SysProcAttr = m.attributes()
 	in, out := pipes(t, cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -70,6 +107,17 @@ func (m *Makers) Start(t testing.TB, kind string, n int) *Maker {
 	}
 	mk.Records = records
 	return mk
+}
+
+func (m *Makers) attributes() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{}
+	if m.uid != 0 {
+		a.Credential = &syscall.Credential{Uid: uint32(m.uid), Gid: uint32(m.uid)}
+	}
+	if m.into != nil {
+		a.UseCgroupFD, a.CgroupFD = true, int(m.into.Fd())
+	}
+	return a
 }
 
 func pipes(t testing.TB, cmd *exec.Cmd) (io.WriteCloser, io.Reader) {
