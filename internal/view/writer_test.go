@@ -176,8 +176,8 @@ func TestJSONIsSchema(t *testing.T) {
 		User       string   `json:"user,omitempty"`
 		Inode      uint64   `json:"inode,omitempty"`
 		Cookie     uint64   `json:"cookie,omitempty"`
-		RecvQ      int      `json:"recv_q"`
-		SendQ      int      `json:"send_q"`
+		RecvQ      *int     `json:"recv_q,omitempty"`
+		SendQ      *int     `json:"send_q,omitempty"`
 		Module     string   `json:"module,omitempty"`
 		Owners     *[]owner `json:"owners,omitempty"`
 		Missing    string   `json:"owner_missing,omitempty"`
