@@ -42,7 +42,8 @@ const (
 // Types is a parsed BTF section. It refers to the bytes it was parsed from. It may be read by several goroutines.
 type Types struct {
 	types, strs []byte
-	offsets     []uint32          // of type id n (the first is void) in types
+	index       []uint32          // where the types 1, 1+stride, 1+2*stride, ... begin
+	count       uint32            // types, with void
 	found       map[string]uint32 // ids of the structures and functions asked for
 }
 
@@ -93,32 +94,72 @@ func section(b []byte, body uint64, off, length uint32) ([]byte, error) {
 func (t *Types) funcOffsets(names []string) map[uint32]string {
 	m := make(map[uint32]string, len(names))
 	for _, n := range names {
-		if i := bytes.Index(t.strs, []byte("\x00"+n+"\x00")); i >= 0 {
-			m[uint32(i+1)] = n
+		for from := 0; ; {
+			i := bytes.Index(t.strs[from:], append([]byte(n), 0))
+			if i < 0 {
+				break
+			}
+			if i += from; i > 0 && t.strs[i-1] == 0 {
+				m[uint32(i)] = n
+				break
+			}
+			from = i + 1 // the end of a longer name
 		}
 	}
 	return m
 }
 
-// scan notes where each type begins and which of them are asked for. The first type of a name wins.
+// stride is how many types share one entry of the index: with fewer, the index would cost more than it saves.
+const stride = 64
+
+// scan notes where every stride-th type begins, and which types are asked for. The first type of a name wins.
 func (t *Types) scan(structs []string, funcs map[uint32]string) error {
-	offsets := append(make([]uint32, 0, len(t.types)/24+1), 0)
-	for p := 0; p < len(t.types); {
+	t.index = make([]uint32, 0, len(t.types)/(24*stride)+1)
+	filter := newFilter(structs)
+	id := 1
+	for p := 0; p < len(t.types); id++ {
 		if len(t.types)-p < typeSize {
-			return fmt.Errorf("btf: type %d is cut off at byte %d", len(offsets), p)
+			return fmt.Errorf("btf: type %d is cut off at byte %d", id, p)
+		}
+		if id%stride == 1 {
+			t.index = append(t.index, uint32(p))
 		}
 		name, info := order.Uint32(t.types[p:]), order.Uint32(t.types[p+4:])
-		kind := info >> 24 & 0x1f
-		if kind == kindStruct {
-			t.noteStruct(structs, name, len(offsets))
-		} else if kind == kindFunc {
-			t.note(funcs[name], len(offsets))
+		switch info >> 24 & 0x1f {
+		case kindStruct:
+			if filter.mayHave(t.strs, name) {
+				t.noteStruct(structs, name, id)
+			}
+		case kindFunc:
+			if f, ok := funcs[name]; ok {
+				t.note(f, id)
+			}
 		}
-		offsets = append(offsets, uint32(p))
-		p += typeSize + extra(kind, int(info&0xffff))
+		p += size(info)
 	}
-	t.offsets = offsets
+	t.count = uint32(id)
 	return nil
+}
+
+// filter answers for most names that they are not among those it was made of, by their first two bytes.
+type filter [4]uint64
+
+func newFilter(names []string) (f filter) {
+	for _, n := range names {
+		if len(n) > 1 {
+			h := n[0]*31 + n[1]
+			f[h/64] |= 1 << (h % 64)
+		}
+	}
+	return f
+}
+
+func (f *filter) mayHave(strs []byte, name uint32) bool {
+	if uint64(name)+1 >= uint64(len(strs)) {
+		return false
+	}
+	h := strs[name]*31 + strs[name+1]
+	return f[h/64]&(1<<(h%64)) != 0
 }
 
 func (t *Types) noteStruct(structs []string, name uint32, id int) {
@@ -130,24 +171,33 @@ func (t *Types) noteStruct(structs []string, name uint32, id int) {
 }
 
 func (t *Types) note(name string, id int) {
-	if _, dup := t.found[name]; !dup && name != "" {
+	if _, dup := t.found[name]; !dup {
 		t.found[name] = uint32(id)
 	}
 }
 
-// extra is how many bytes follow the common part of a type.
-func extra(kind uint32, vlen int) int {
-	switch kind {
-	case kindInt, kindVar, kindDeclTag:
-		return 4
-	case kindArray:
-		return 12
-	case kindStruct, kindUnion, kindDatasec, kindEnum64:
-		return 12 * vlen
-	case kindEnum, kindProto:
-		return 8 * vlen
+// sizes is how many bytes a type of each kind has, and how many more for each of its members. A table, because the kinds
+// come in no order that a processor could foresee.
+var sizes = [32]struct{ fixed, member uint8 }{
+	kindInt: {4, 0}, kindArray: {12, 0}, kindStruct: {0, 12}, kindUnion: {0, 12}, kindEnum: {0, 8}, kindProto: {0, 8},
+	kindVar: {4, 0}, kindDatasec: {0, 12}, kindDeclTag: {4, 0}, kindEnum64: {0, 12},
+}
+
+func size(info uint32) int {
+	s := &sizes[info>>24&0x1f]
+	return typeSize + int(s.fixed) + int(s.member)*int(info&0xffff)
+}
+
+// at is where type id begins, and whether there is one.
+func (t *Types) at(id uint32) ([]byte, bool) {
+	if id == 0 || id >= t.count {
+		return nil, false
 	}
-	return 0
+	p := int(t.index[(id-1)/stride])
+	for range (id - 1) % stride {
+		p += size(order.Uint32(t.types[p+4:]))
+	}
+	return t.types[p:], true
 }
 
 // ID is the id of a structure or function that Parse was asked for, and whether it is there.
@@ -194,10 +244,10 @@ func (t *Types) bitOffset(id uint32, path []string, depth int) (uint32, bool) {
 // members returns the member array of a structure or union, looking through typedefs and qualifiers.
 func (t *Types) members(id uint32, depth int) (members []byte, flag, ok bool) {
 	for ; depth > 0; depth-- {
-		if id == 0 || int(id) >= len(t.offsets) {
+		p, ok := t.at(id)
+		if !ok {
 			return nil, false, false
 		}
-		p := t.types[t.offsets[id]:]
 		info := order.Uint32(p[4:])
 		switch info >> 24 & 0x1f {
 		case kindTypedef, kindVolatile, kindConst, kindRestrict, kindTypeTag:

@@ -16,7 +16,7 @@ import (
 // Layout is where the running kernel keeps what the programs read: offsets in bytes within its structures, and BTF ids.
 type Layout struct {
 	iterTask, iterTaskFile, rdonlyCast uint32 // BTF ids of functions
-	ptRegs, sock, tcpSock              uint32 // BTF ids of structures
+	ptRegs, sock, tcpSock, taskStruct  uint32 // BTF ids of structures
 
 	task  taskLayout
 	file  struct{ op, private int }
@@ -80,6 +80,7 @@ func (r *resolver) layout() *Layout {
 	l.ptRegs, _ = r.types.ID("pt_regs")
 	l.sock, _ = r.types.ID("sock")
 	l.tcpSock, _ = r.types.ID("tcp_sock")
+	l.taskStruct, _ = r.types.ID("task_struct")
 	r.processes(l)
 	r.sockets(&l.sk)
 	r.tcp(&l.tcp)
