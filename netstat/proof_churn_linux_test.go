@@ -30,7 +30,7 @@ const (
 // TestProofChurn reads the table a hundred times while other processes open and close connections, and start and end, at
 // full speed: no stable row is lost, none has a wrong owner, and nothing leaks.
 func TestProofChurn(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true, Limit: 8 * time.Minute}) {
+	if !isolated(t, 8*time.Minute) {
 		return
 	}
 	makers := testutil.BuildMakers(t)
@@ -131,7 +131,7 @@ func churning(k *netstat.Socket) bool {
 // TestProofAllocations holds that reading again costs no allocation per socket, by any method: with 4,000 sockets more
 // there are less than 200 allocations more, which is room for a buffer that is filled in steps.
 func TestProofAllocations(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+	if !isolated(t, 0) {
 		return
 	}
 	makers := testutil.BuildMakers(t)
@@ -167,7 +167,7 @@ func allocations(t *testing.T, m netstat.Method) float64 {
 // TestProofReuse holds what the documentation says of a snapshot that is read into again: processes stay, and their
 // memory does not grow.
 func TestProofReuse(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+	if !isolated(t, 0) {
 		return
 	}
 	records := testutil.BuildMakers(t).Start(t, "many", 500).Records

@@ -28,7 +28,7 @@ const truthEnv = "SOCKEYE_TEST_TRUTH"
 // TestProofFaults takes away what the table is read with, one thing at a time, each in a process of its own: what comes
 // is a partial answer that says so, never a wrong owner and never silence.
 func TestProofFaults(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true, Limit: 4 * time.Minute}) {
+	if !isolated(t, 4*time.Minute) {
 		return
 	}
 	env := startFaultMakers(t)

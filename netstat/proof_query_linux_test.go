@@ -17,7 +17,7 @@ import (
 
 // TestProofQueries narrows the table in every way and compares with the whole table, narrowed here.
 func TestProofQueries(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+	if !isolated(t, 0) {
 		return
 	}
 	testutil.Veth(t, "v0", "v1")
@@ -116,7 +116,7 @@ func matches(q netstat.Query, k *netstat.Socket) bool {
 // TestProofFind holds the answers of the Find functions apart: these processes, nobody. The third, could not find out,
 // is in TestProofUser.
 func TestProofFind(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+	if !isolated(t, 0) {
 		return
 	}
 	makers := testutil.BuildMakers(t)
@@ -182,7 +182,7 @@ func closedPort(t *testing.T) uint16 {
 
 // TestProofNamespaces has makers in two namespaces: a plain query sees its own only, AllNetNS both, with their labels.
 func TestProofNamespaces(t *testing.T) {
-	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+	if !isolated(t, 0) {
 		return
 	}
 	makers := testutil.BuildMakers(t)

@@ -135,7 +135,7 @@ func (s *series) runOnce() error {
 
 func (s *series) add(cmd *exec.Cmd, wall time.Duration, out string) error {
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	one := sample{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), rss: usage.Maxrss << 10}
+	one := sample{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), rss: int64(usage.Maxrss) << 10}
 	if !s.subject.reread {
 		s.samples = append(s.samples, one)
 		return nil

@@ -76,11 +76,18 @@ func Sysctl(t testing.TB, name, value string) {
 	}
 }
 
-// Veth makes two interfaces, one cable, with link-local addresses that are usable at once.
+// Veth makes two interfaces, one cable, with link-local addresses that are usable at once. Where that cannot be done the
+// test goes on without such addresses, but in CI it fails.
 func Veth(t testing.TB, a, b string) {
 	t.Helper()
-	NeedTool(t, "ip")
-	Command(t, "ip", "link", "add", a, "type", "veth", "peer", "name", b)
+	out, err := exec.Command("ip", "link", "add", a, "type", "veth", "peer", "name", b).CombinedOutput()
+	if err != nil {
+		t.Logf("no link-local addresses: %v %s", err, out)
+		if CI() {
+			t.FailNow()
+		}
+		return
+	}
 	for _, name := range []string{a, b} {
 		Sysctl(t, "net.ipv6.conf."+name+".accept_dad", "0")
 		Command(t, "ip", "link", "set", name, "up")
