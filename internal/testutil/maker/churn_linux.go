@@ -14,7 +14,7 @@ import (
 // churnLimit bounds the churners: a test that dies must not leave them running.
 const churnLimit = 5 * time.Minute
 
-// ChurnNet is where the churners' sockets are, so that a test can tell them from the stable ones: 127.9.0.0/16.
+// churnAddr is where the churners' sockets are, so that a test can tell them from the stable ones: 127.9.0.0/16.
 var churnAddr = netip.MustParseAddrPort("127.9.0.1:0")
 
 // untilEOF calls f until standard input ends, or churnLimit has passed.
@@ -72,18 +72,4 @@ func blink(_ *maker, n int) {
 		listener(churnAddr, 0, 1)
 	}
 	os.Exit(0)
-}
-
-// idle holds 20 descriptors of other kinds: what a walk over descriptor tables has to pass over.
-func idle(_ *maker, n int) {
-	for range n {
-		for range 4 {
-			var p [2]int
-			check(unix.Pipe2(p[:], unix.O_CLOEXEC), "pipe")
-		}
-		for range 2 {
-			_, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-			check(err, "eventfd")
-		}
-	}
 }

@@ -28,7 +28,7 @@ var kinds = map[string]func(m *maker, n int){
 	"udp4": udp4, "udp6": udp6, "udp-connected": udpConnected, "udp-mapped": udpMapped,
 	"unix-stream": unixStream, "unix-dgram": unixDgram, "unix-seqpacket": unixSeqpacket, "unix-pair": unixPair,
 	"unix-queue": unixQueue,
-	"many":       many, "idle": idle, "churn": churn, "churn-processes": churnProcesses,
+	"many":       many, "churn": churn, "churn-processes": churnProcesses,
 	"-hold": holdInherited, "-reuseport": reuseportMember, "-receive": receive, "-blink": blink,
 }
 
