@@ -2,8 +2,8 @@ package bpf
 
 import "encoding/binary"
 
-// The kernel takes a program of several functions only with type information for each of them. Ours are all alike: the main
-// program is int(void), a bpf_loop callback int(int, void *).
+// The kernel takes a program of several functions only with type information for each of them. Ours are of few kinds: the
+// main program is int(void), a callback of bpf_loop int(int, void *), any other takes and returns numbers of 64 bits.
 const (
 	btfMagic      = 0xeb9f
 	btfHeader     = 24
@@ -17,8 +17,12 @@ const (
 	idMain        = 2
 	idPointer     = 3
 	idCallback    = 4
-	idFirstFunc   = 5
+	idLong        = 5
+	idNumbers     = 6 // and the next: functions of 0 to maxArgs numbers
+	maxArgs       = 5
+	idFirstFunc   = idNumbers + maxArgs + 1
 	callbackArity = 2
+	btfLong64     = 64
 )
 
 // btfOf encodes the type information of the program's functions: function n has the id idFirstFunc+n.
@@ -39,11 +43,21 @@ func btfOf(funcs []FuncInfo) []byte {
 	put(0, btfProto, idInt)
 	put(0, btfPtr, 0)
 	put(0, btfProto|callbackArity, idInt, name("i"), idInt, name("ctx"), idPointer)
+	put(name("long"), btfInt, 8, btfLong64)
+	for args := range uint32(maxArgs + 1) {
+		put(0, btfProto|args, idLong)
+		for range args {
+			put(name("n"), idLong)
+		}
+	}
 	for i, f := range funcs {
-		if i == 0 {
+		switch {
+		case i == 0:
 			put(name(f.Name), btfFunc|funcGlobal, idMain)
-		} else {
+		case f.args == callback:
 			put(name(f.Name), btfFunc, idCallback)
+		default:
+			put(name(f.Name), btfFunc|funcGlobal, uint32(idNumbers+f.args))
 		}
 	}
 	return btfSection(types, strs)

@@ -40,7 +40,8 @@ const (
 	ctxFlags = 16 // the control block's flags
 	ctxMax   = 24 // size of the descriptor array
 	ctxBase  = 28 // first descriptor of this chunk
-	ctxSlots = 32 // a pointer for each descriptor of the chunk
+	ctxAny   = 32 // whether the chunk has a socket
+	ctxSlots = 40 // a pointer for each descriptor of the chunk
 	ctxSize  = ctxSlots + 8*chunk
 )
 
@@ -65,11 +66,11 @@ const (
 
 const typeStream = 1 // SOCK_STREAM: only such a socket with IPPROTO_TCP is a struct tcp_sock
 
-// walker assembles the iter/task program. Registers in its three functions:
+// walker assembles the iter/task program: main, the callbacks chunk, keep, sock, touch and fill, and record. Registers:
 //
-//	main   R6 the iterator's context, R7 the task, R8 its files, then the first record's number, R9 the control block
-//	chunk  R6 the working context, R7 the chunk's number, R8 what is found, R9 socket_file_ops
-//	fill   R6 the working context, R7 the record, R8 the sock's address, R9 the sock
+//	main       R6 the iterator's context, R7 the task, R8 its files, then the first record's number, R9 the control block
+//	callbacks  R6 the working context, R7 the slot's place in it
+//	record     R6 the flags, R7 the record, R8 the sock's address, R9 the sock
 type walker struct {
 	bpf.Asm
 	l         *Layout
@@ -80,10 +81,13 @@ type walker struct {
 func assembleWalker(l *Layout, recs, ctl bpf.FD) (*bpf.Program, error) {
 	w := &walker{l: l, recs: int(recs), ctl: int(ctl)}
 	w.main()
-	w.Func("chunk")
+	w.Callback("chunk")
 	w.chunk()
-	w.Func("fill")
+	w.keep()
+	w.sock()
+	w.touch()
 	w.fill()
+	w.record()
 	return w.Assemble("sockeye_walk")
 }
 
@@ -208,27 +212,22 @@ func storeTask(a *bpf.Asm, l *Layout, task bpf.Reg, at int) {
 	a.Call(helperProbeRead)
 }
 
-// chunk(number, ctx) looks at one chunk of the table and calls fill for each of its descriptors if any is a socket.
+// chunk(number, ctx) looks at one chunk of the table, in passes: each loads one thing for every descriptor, so that the
+// misses of a pass overlap, before the next needs it.
 func (w *walker) chunk() {
 	w.Mov(bpf.R6, bpf.R2)
-	w.Mov(bpf.R7, bpf.R1)
-	w.Lsh(bpf.R7, chunkBits)
+	w.Lsh(bpf.R1, chunkBits)
 	w.Load(bpf.W, bpf.R8, bpf.R6, ctxMax)
-	w.JumpGe(bpf.R7, bpf.R8, "chunk.end")
-	w.Store(bpf.W, bpf.R6, ctxBase, bpf.R7)
+	w.JumpGe(bpf.R1, bpf.R8, "chunk.end")
+	w.Store(bpf.W, bpf.R6, ctxBase, bpf.R1)
 	w.readFiles()
-	w.keepSockets()
-	w.JumpEqImm(bpf.R8, 0, "chunk.next")
-	w.slots(w.l.ptRegs, func(i int) {
-		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.socketSk)
-		w.Store(bpf.DW, bpf.R6, ctxSlots+8*i, bpf.R3)
-	})
-	w.touch()
-	w.MovImm(bpf.R1, chunk)
-	w.LoadFunc(bpf.R2, "fill")
-	w.Mov(bpf.R3, bpf.R6)
-	w.MovImm(bpf.R4, 0)
-	w.Call(helperLoop)
+	w.StoreImm(bpf.DW, bpf.R6, ctxAny, 0)
+	w.each("keep")
+	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxAny)
+	w.JumpEqImm(bpf.R1, 0, "chunk.next")
+	w.each("sock")
+	w.each("touch")
+	w.each("fill")
 	w.Label("chunk.next")
 	w.MovImm(bpf.R0, 0)
 	w.Exit()
@@ -237,87 +236,116 @@ func (w *walker) chunk() {
 	w.Exit()
 }
 
-// slots emits the body once for each descriptor of the chunk, with R0 the slot's pointer cast to a structure.
-func (w *walker) slots(structure uint32, body func(i int)) {
-	for i := range chunk {
-		w.Load(bpf.DW, bpf.R1, bpf.R6, ctxSlots+8*i)
-		w.cast(structure)
-		body(i)
-	}
+// each calls a function for each descriptor of the chunk. The kernel makes a plain loop of it.
+func (w *walker) each(callback string) {
+	w.MovImm(bpf.R1, chunk)
+	w.LoadFunc(bpf.R2, callback)
+	w.Mov(bpf.R3, bpf.R6)
+	w.MovImm(bpf.R4, 0)
+	w.Call(helperLoop)
 }
 
 // readFiles copies the chunk's struct file pointers into the slots. The table has a multiple of 64 entries.
 func (w *walker) readFiles() {
 	w.Load(bpf.DW, bpf.R3, bpf.R6, ctxTable)
-	w.Lsh(bpf.R7, 3)
-	w.Add(bpf.R3, bpf.R7)
+	w.Lsh(bpf.R1, 3)
+	w.Add(bpf.R3, bpf.R1)
 	w.Mov(bpf.R1, bpf.R6)
 	w.AddImm(bpf.R1, ctxSlots)
 	w.MovImm(bpf.R2, 8*chunk)
 	w.Call(helperProbeRead)
-	w.Load(bpf.DW, bpf.R9, bpf.R6, ctxOps)
 }
 
-// keepSockets replaces each file by its struct socket, or by 0 when it is not one, without a branch. R8 becomes the OR of
-// all of them.
-func (w *walker) keepSockets() {
-	w.MovImm(bpf.R8, 0)
-	w.slots(w.l.ptRegs, func(i int) {
-		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.file.op)
-		w.Load(bpf.DW, bpf.R4, bpf.R0, w.l.file.private)
-		w.Xor(bpf.R3, bpf.R9) // 0 for a socket
-		w.Mov(bpf.R5, bpf.R3)
-		w.Neg(bpf.R5)
-		w.Or(bpf.R3, bpf.R5) // the top bit is set unless R3 was 0
-		w.Rsh(bpf.R3, 63)
-		w.AddImm(bpf.R3, -1) // all bits for a socket, none otherwise
-		w.And(bpf.R4, bpf.R3)
-		w.Store(bpf.DW, bpf.R6, ctxSlots+8*i, bpf.R4)
-		w.Or(bpf.R8, bpf.R4)
-	})
-}
-
-// touch loads one word of each cache line that fill will want, for all sockets of the chunk, so that the misses overlap.
-// Where only some ports are wanted, most sockets are dropped after a look at their port.
-func (w *walker) touch() {
-	w.slots(w.l.ptRegs, func(int) { w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.num) })
-	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxFlags)
-	w.JumpSetImm(bpf.R1, flagPorts, "touched")
-	w.slots(w.l.sock, func(int) {
-		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.sk.cookie)
-		w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.proto)
-		w.Load(bpf.W, bpf.R3, bpf.R0, w.l.sk.uid)
-	})
-	w.slots(w.l.tcpSock, func(int) {
-		t := &w.l.tcp
-		w.Load(bpf.W, bpf.R3, bpf.R0, t.written)
-		w.Load(bpf.W, bpf.R3, bpf.R0, t.copied)
-		w.Load(bpf.W, bpf.R3, bpf.R0, t.una)
-	})
-	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxFlags)
-	w.JumpSetImm(bpf.R1, flagInfo, "touchinfo")
-	w.Jump("touched")
-	w.Label("touchinfo")
-	w.slots(w.l.tcpSock, func(int) {
-		t := &w.l.tcp
-		w.Load(bpf.DW, bpf.R3, bpf.R0, t.acked)
-		w.Load(bpf.DW, bpf.R3, bpf.R0, t.received)
-		w.Load(bpf.W, bpf.R3, bpf.R0, t.srtt)
-		w.Load(bpf.W, bpf.R3, bpf.R0, t.retrans)
-	})
-	w.Label("touched")
-}
-
-// fill(i, ctx) writes the record of the chunk's descriptor i, if it is a socket that is wanted.
-func (w *walker) fill() {
-	w.JumpGeImm(bpf.R1, chunk, "fill.end")
+// slot begins a callback (i, ctx): R6 becomes the working context, R7 the address of the slot's place in it, R8 what the
+// slot holds, R0 that cast to a structure.
+func (w *walker) slot(name string, structure uint32) {
+	w.Callback(name)
+	w.JumpGeImm(bpf.R1, chunk, name+".out")
 	w.Mov(bpf.R6, bpf.R2)
-	w.Mov(bpf.R7, bpf.R1)
+	w.Lsh(bpf.R1, 3)
+	w.Mov(bpf.R7, bpf.R2)
+	w.Add(bpf.R7, bpf.R1)
+	w.Load(bpf.DW, bpf.R1, bpf.R7, ctxSlots)
+	w.cast(structure)
+}
+
+func (w *walker) endSlot(name string) {
+	w.Label(name + ".out")
+	w.MovImm(bpf.R0, 0)
+	w.Exit()
+}
+
+// keep replaces a file by its struct socket, or by 0 when it is not one, without a branch.
+func (w *walker) keep() {
+	w.slot("keep", w.l.ptRegs)
+	w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.file.op)
+	w.Load(bpf.DW, bpf.R4, bpf.R0, w.l.file.private)
+	w.Load(bpf.DW, bpf.R5, bpf.R6, ctxOps)
+	w.Xor(bpf.R3, bpf.R5) // 0 for a socket
+	w.Mov(bpf.R5, bpf.R3)
+	w.Neg(bpf.R5)
+	w.Or(bpf.R3, bpf.R5) // the top bit is set unless R3 was 0
+	w.Rsh(bpf.R3, 63)
+	w.AddImm(bpf.R3, -1) // all bits for a socket, none otherwise
+	w.And(bpf.R4, bpf.R3)
+	w.Store(bpf.DW, bpf.R7, ctxSlots, bpf.R4)
+	w.Load(bpf.DW, bpf.R5, bpf.R6, ctxAny)
+	w.Or(bpf.R5, bpf.R4)
+	w.Store(bpf.DW, bpf.R6, ctxAny, bpf.R5)
+	w.endSlot("keep")
+}
+
+// sock replaces a struct socket by its sock.
+func (w *walker) sock() {
+	w.slot("sock", w.l.ptRegs)
+	w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.socketSk)
+	w.Store(bpf.DW, bpf.R7, ctxSlots, bpf.R3)
+	w.endSlot("sock")
+}
+
+// touch loads one word of each cache line that fill will want. Where only some ports are wanted, most sockets are dropped
+// after a look at their port.
+func (w *walker) touch() {
+	w.slot("touch", w.l.sock)
+	w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.num)
+	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxFlags)
+	w.JumpSetImm(bpf.R1, flagPorts, "touch.out")
+	w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.sk.cookie)
+	w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.proto)
+	w.Load(bpf.W, bpf.R3, bpf.R0, w.l.sk.uid)
+	w.Load(bpf.DW, bpf.R1, bpf.R7, ctxSlots)
+	w.cast(w.l.tcpSock)
+	t := &w.l.tcp
+	for _, at := range []int{t.written, t.copied, t.una, t.srtt, t.retrans, t.cwnd} {
+		w.Load(bpf.W, bpf.R3, bpf.R0, at)
+	}
+	w.Load(bpf.DW, bpf.R3, bpf.R0, t.acked)
+	w.Load(bpf.DW, bpf.R3, bpf.R0, t.received)
+	w.endSlot("touch")
+}
+
+// fill has the record written of each descriptor that is a socket.
+func (w *walker) fill() {
+	w.Callback("fill")
+	w.JumpGeImm(bpf.R1, chunk, "fill.out")
+	w.Load(bpf.W, bpf.R4, bpf.R2, ctxBase)
+	w.Add(bpf.R4, bpf.R1)
+	w.Load(bpf.DW, bpf.R3, bpf.R2, ctxFlags)
 	w.Lsh(bpf.R1, 3)
 	w.Add(bpf.R2, bpf.R1)
-	w.Load(bpf.DW, bpf.R8, bpf.R2, ctxSlots)
-	w.JumpEqImm(bpf.R8, 0, "fill.next")
-	w.Mov(bpf.R1, bpf.R8)
+	w.Load(bpf.DW, bpf.R1, bpf.R2, ctxSlots)
+	w.JumpEqImm(bpf.R1, 0, "fill.out")
+	w.Mov(bpf.R2, bpf.R4)
+	w.CallFunc("record")
+	w.endSlot("fill")
+}
+
+// record(sk, fd, flags) writes the record of a descriptor, if its socket is wanted.
+func (w *walker) record() {
+	w.Global("record", 3)
+	w.Mov(bpf.R8, bpf.R1)
+	w.Store(bpf.DW, bpf.FP, recordFD, bpf.R2)
+	w.Mov(bpf.R6, bpf.R3)
 	w.cast(w.l.ptRegs)
 	w.Mov(bpf.R9, bpf.R0)
 	w.wanted()
@@ -328,36 +356,32 @@ func (w *walker) fill() {
 	w.Mov(bpf.R9, bpf.R0)
 	w.identity()
 	w.queues()
-	w.Label("fill.next")
+	w.Label("record.out")
 	w.MovImm(bpf.R0, 0)
-	w.Exit()
-	w.Label("fill.end")
-	w.MovImm(bpf.R0, 1)
 	w.Exit()
 }
 
-// The stack of fill.
+// The stack of record.
 const (
-	fillIndex  = -4
-	fillFamily = -16
-	fillFD     = -24
-	fillNetNS  = -32
+	recordIndex  = -4
+	recordFamily = -16
+	recordFD     = -24
+	recordNetNS  = -32
 )
 
 // wanted leaves for the next descriptor unless the socket passes the control block's filters.
 func (w *walker) wanted() {
 	w.Load(bpf.H, bpf.R1, bpf.R9, w.l.sk.family)
-	w.Store(bpf.DW, bpf.FP, fillFamily, bpf.R1)
-	w.Load(bpf.DW, bpf.R4, bpf.R6, ctxFlags)
+	w.Store(bpf.DW, bpf.FP, recordFamily, bpf.R1)
 	w.JumpEqImm(bpf.R1, rawsock.AFInet, "inet")
 	w.JumpEqImm(bpf.R1, rawsock.AFInet6, "inet")
-	w.JumpNeImm(bpf.R1, rawsock.AFUnix, "fill.next")
-	w.JumpSetImm(bpf.R4, flagUnix, "netns")
-	w.Jump("fill.next")
+	w.JumpNeImm(bpf.R1, rawsock.AFUnix, "record.out")
+	w.JumpSetImm(bpf.R6, flagUnix, "netns")
+	w.Jump("record.out")
 	w.Label("inet")
 	w.Load(bpf.H, bpf.R2, bpf.R9, w.l.sk.num)
-	w.JumpEqImm(bpf.R2, 0, "fill.next") // neither bound nor connected
-	w.JumpSetImm(bpf.R4, flagPorts, "ports")
+	w.JumpEqImm(bpf.R2, 0, "record.out") // neither bound nor connected
+	w.JumpSetImm(bpf.R6, flagPorts, "ports")
 	w.Jump("netns")
 	w.Label("ports")
 	w.LoadMapValue(bpf.R3, w.ctl, ctlPorts)
@@ -370,7 +394,7 @@ func (w *walker) wanted() {
 	w.AndImm(bpf.R2, 63)
 	w.RshReg(bpf.R3, bpf.R2)
 	w.AndImm(bpf.R3, 1)
-	w.JumpEqImm(bpf.R3, 0, "fill.next")
+	w.JumpEqImm(bpf.R3, 0, "record.out")
 	w.Label("netns")
 	w.namespace()
 	w.protocol()
@@ -381,48 +405,45 @@ func (w *walker) namespace() {
 	w.cast(w.l.sock)
 	w.Load(bpf.DW, bpf.R1, bpf.R0, w.l.sk.net)
 	w.Load(bpf.W, bpf.R1, bpf.R1, w.l.netInum)
-	w.Store(bpf.DW, bpf.FP, fillNetNS, bpf.R1)
+	w.Store(bpf.DW, bpf.FP, recordNetNS, bpf.R1)
 	w.LoadMapValue(bpf.R2, w.ctl, 0)
 	w.Load(bpf.DW, bpf.R2, bpf.R2, ctlNetNS)
 	w.JumpEqImm(bpf.R2, 0, "anyns")
-	w.JumpNe(bpf.R1, bpf.R2, "fill.next")
+	w.JumpNe(bpf.R1, bpf.R2, "record.out")
 	w.Label("anyns")
 }
 
 // protocol keeps TCP, UDP and MPTCP, and every Unix socket. R0 is the struct sock.
 func (w *walker) protocol() {
-	w.Load(bpf.DW, bpf.R2, bpf.FP, fillFamily)
+	w.Load(bpf.DW, bpf.R2, bpf.FP, recordFamily)
 	w.JumpEqImm(bpf.R2, rawsock.AFUnix, "take")
 	w.Load(bpf.H, bpf.R1, bpf.R0, w.l.sk.proto)
 	w.JumpEqImm(bpf.R1, rawsock.ProtoTCP, "take")
 	w.JumpEqImm(bpf.R1, rawsock.ProtoUDP, "take")
-	w.JumpNeImm(bpf.R1, rawsock.ProtoMPTCP, "fill.next")
+	w.JumpNeImm(bpf.R1, rawsock.ProtoMPTCP, "record.out")
 	w.Label("take")
 }
 
 // newRecord makes R7 the next record of the array. The count goes on when the array is full, so that the reader sees by
 // how much.
 func (w *walker) newRecord() {
-	w.Load(bpf.W, bpf.R1, bpf.R6, ctxBase)
-	w.Add(bpf.R1, bpf.R7)
-	w.Store(bpf.DW, bpf.FP, fillFD, bpf.R1)
 	w.LoadMapValue(bpf.R1, w.ctl, 0)
 	w.Load(bpf.DW, bpf.R2, bpf.R1, ctlCount)
-	w.Store(bpf.W, bpf.FP, fillIndex, bpf.R2)
+	w.Store(bpf.W, bpf.FP, recordIndex, bpf.R2)
 	w.AddImm(bpf.R2, 1)
 	w.Store(bpf.DW, bpf.R1, ctlCount, bpf.R2)
 	w.LoadMap(bpf.R1, w.recs)
 	w.Mov(bpf.R2, bpf.FP)
-	w.AddImm(bpf.R2, fillIndex)
+	w.AddImm(bpf.R2, recordIndex)
 	w.Call(helperMapLookup)
-	w.JumpEqImm(bpf.R0, 0, "fill.next")
+	w.JumpEqImm(bpf.R0, 0, "record.out")
 	w.Mov(bpf.R7, bpf.R0)
 }
 
 // addresses copies what struct sock_common holds. R9 is the sock as numbers.
 func (w *walker) addresses() {
 	s := &w.l.sk
-	w.Load(bpf.DW, bpf.R1, bpf.FP, fillFamily)
+	w.Load(bpf.DW, bpf.R1, bpf.FP, recordFamily)
 	w.Store(bpf.B, bpf.R7, recFamily, bpf.R1)
 	w.JumpEqImm(bpf.R1, rawsock.AFInet6, "v6")
 	w.JumpEqImm(bpf.R1, rawsock.AFUnix, "unix")
@@ -460,7 +481,7 @@ func (w *walker) identity() {
 	for _, c := range []struct {
 		at   int
 		slot int
-	}{{recFD, fillFD}, {recNetNS, fillNetNS}} {
+	}{{recFD, recordFD}, {recNetNS, recordNetNS}} {
 		w.Load(bpf.DW, bpf.R2, bpf.FP, c.slot)
 		w.Store(bpf.W, bpf.R7, c.at, bpf.R2)
 	}
@@ -468,8 +489,7 @@ func (w *walker) identity() {
 	w.Store(bpf.W, bpf.R7, recUID, bpf.R2)
 	w.inode()
 	w.StoreImm(bpf.DW, bpf.R7, recCgroup, 0)
-	w.Load(bpf.DW, bpf.R4, bpf.R6, ctxFlags)
-	w.JumpSetImm(bpf.R4, flagCgroup, "cgroup")
+	w.JumpSetImm(bpf.R6, flagCgroup, "cgroup")
 	w.Jump("nocgroup")
 	w.Label("cgroup")
 	w.Load(bpf.DW, bpf.R2, bpf.R9, w.l.sk.cgroup)
@@ -502,28 +522,27 @@ func (w *walker) queues() {
 	}
 	w.StoreImm(bpf.W, bpf.R7, recCwnd, 0)
 	w.StoreImm(bpf.H, bpf.R7, recProto, 0)
-	w.Load(bpf.DW, bpf.R1, bpf.FP, fillFamily)
-	w.JumpEqImm(bpf.R1, rawsock.AFUnix, "fill.next")
+	w.Load(bpf.DW, bpf.R1, bpf.FP, recordFamily)
+	w.JumpEqImm(bpf.R1, rawsock.AFUnix, "record.out")
 	w.Load(bpf.H, bpf.R4, bpf.R9, w.l.sk.proto)
 	w.Store(bpf.H, bpf.R7, recProto, bpf.R4)
 	w.JumpEqImm(bpf.R4, rawsock.ProtoUDP, "udp")
 	w.Load(bpf.B, bpf.R3, bpf.R7, recState)
 	w.JumpEqImm(bpf.R3, rawsock.Listen, "listen")
-	w.JumpNeImm(bpf.R4, rawsock.ProtoTCP, "fill.next")
+	w.JumpNeImm(bpf.R4, rawsock.ProtoTCP, "record.out")
 	w.Load(bpf.H, bpf.R3, bpf.R9, w.l.sk.typ)
-	w.JumpNeImm(bpf.R3, typeStream, "fill.next")
+	w.JumpNeImm(bpf.R3, typeStream, "record.out")
 	w.Mov(bpf.R1, bpf.R8)
 	w.cast(w.l.tcpSock)
 	storeTCP(&w.Asm, w.l, bpf.R7, 0)
-	w.Load(bpf.DW, bpf.R4, bpf.R6, ctxFlags)
-	w.JumpSetImm(bpf.R4, flagInfo, "info")
-	w.Jump("fill.next")
+	w.JumpSetImm(bpf.R6, flagInfo, "info")
+	w.Jump("record.out")
 	w.Label("info")
 	storeTCPInfo(&w.Asm, w.l, bpf.R7, 0)
-	w.Jump("fill.next")
+	w.Jump("record.out")
 	w.Label("listen")
 	storeBacklog(&w.Asm, w.l, bpf.R9, bpf.R7, 0)
-	w.Jump("fill.next")
+	w.Jump("record.out")
 	w.Label("udp")
 	storeUDP(&w.Asm, w.l, bpf.R9, bpf.R7, 0)
 	if w.l.udpDeficit >= 0 {
