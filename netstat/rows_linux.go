@@ -1,6 +1,9 @@
 package netstat
 
 import (
+	mathbits "math/bits"
+	"slices"
+
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 )
 
@@ -56,6 +59,16 @@ func (r *rows) reset() {
 	clear(r.procs)
 	r.procs = r.procs[:0]
 	r.index.reset()
+}
+
+// reserve makes room for n sockets.
+func (r *rows) reserve(n int) {
+	r.list = slices.Grow(r.list, n)
+	r.slots = slices.Grow(r.slots, n)
+	r.links = slices.Grow(r.links, n)
+	if bits := uint8(mathbits.Len(uint(2 * n))); bits > r.index.bits() {
+		r.index.resize(bits, r.slots)
+	}
 }
 
 // slotOf finds or makes the slot of an inode.
@@ -174,8 +187,15 @@ func (h *hash) find(inode uint32, slots []slot) uint32 {
 func (h *hash) set(at, s uint32, slots []slot) {
 	h.table[at] = s
 	if 2*len(slots) > len(h.table) {
-		h.resize(32-h.shift+1, slots)
+		h.resize(h.bits()+1, slots)
 	}
+}
+
+func (h *hash) bits() uint8 {
+	if h.table == nil {
+		return 0
+	}
+	return 32 - h.shift
 }
 
 func (h *hash) resize(bits uint8, slots []slot) {

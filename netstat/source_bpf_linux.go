@@ -12,7 +12,7 @@ import (
 
 // iterator is what the two BPF programs have in common.
 type iterator interface {
-	Run(*sockiter.Want) (sockiter.Result, error)
+	Run(*sockiter.Want, sockiter.Sink) error
 	Close() error
 }
 
@@ -42,12 +42,11 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 	p.count()
 	listed := make(chan error, 1)
 	go func() { listed <- p.listFileless() }()
-	res, err := b.it.Run(p.want())
+	err := p.walk()
 	listErr := <-listed
 	if err != nil {
 		return p.withoutOwners(err)
 	}
-	p.take(&res)
 	if listErr != nil {
 		t.missing(incompleteList("the list of sockets without a descriptor", listErr))
 	}
@@ -148,16 +147,42 @@ func (p *pass) filelessStates() uint32 {
 	return states | 1<<rawsock.Listen
 }
 
-// take makes rows of what the walk brought.
-func (p *pass) take(res *sockiter.Result) {
-	t := p.t
-	t.rows.walked = res.Records
-	for i := range res.Holders {
-		h := &res.Holders[i]
-		if h.Last > uint32(len(res.Records)) || h.First > h.Last {
-			continue
+// batches carries what the walk brings to another goroutine, so that it is looked at while the walk goes on. An empty
+// batch is a new beginning.
+type batches chan sockiter.Batch
+
+func (b batches) Begin()                  { b <- sockiter.Batch{} }
+func (b batches) Take(got sockiter.Batch) { b <- got }
+
+// walk runs the iterator and makes rows of what it brings.
+func (p *pass) walk() (err error) {
+	got := make(batches, 16)
+	go func() {
+		defer close(got)
+		err = p.it.Run(p.want(), got)
+	}()
+	for b := range got {
+		if b.Holders == nil {
+			p.again()
 		}
-		proc := t.holder(h, p.q)
+		p.take(&b)
+	}
+	return err
+}
+
+// again forgets the rows of a walk that is repeated.
+func (p *pass) again() {
+	p.t.rows.reset()
+	p.t.rows.reserve(int(p.before.inUse[0] + p.before.inUse[1]))
+	p.found, p.mptcp = inUse{}, false
+}
+
+// take makes rows of a batch.
+func (p *pass) take(b *sockiter.Batch) {
+	p.t.rows.walked = b.Records
+	for i := range b.Holders {
+		h := &b.Holders[i]
+		proc := p.t.holder(h, p.q)
 		for k := h.First; k < h.Last; k++ {
 			p.takeRecord(k, proc, h.TID != h.PID)
 		}

@@ -2,6 +2,11 @@ package sockiter
 
 import "testing"
 
+type nothing struct{}
+
+func (nothing) Begin()     {}
+func (nothing) Take(Batch) {}
+
 func BenchmarkReadLayout(b *testing.B) {
 	for b.Loop() {
 		if _, err := readLayout(); err != nil {
@@ -33,7 +38,7 @@ func BenchmarkRun(b *testing.B) {
 	want := &Want{Info: true}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := w.Run(want); err != nil {
+		if err := w.Run(want, nothing{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -46,7 +51,7 @@ func BenchmarkRunFiles(b *testing.B) {
 	want := &Want{Info: true}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := f.Run(want); err != nil {
+		if err := f.Run(want, nothing{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -43,7 +43,7 @@ func openPinnedWalker(n int) (*Walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Walker{lock: lock, buf: make([]byte, 64<<10)}
+	w := &Walker{lock: lock, buf: make([]byte, walkBuffer)}
 	if err := w.openPinned(n); err != nil {
 		w.Close()
 		return nil, err

@@ -30,10 +30,17 @@ type Want struct {
 	Cgroup bool
 }
 
-// Result is what a pass brought: for each holder the records First to Last. Both are valid until the next pass.
-type Result struct {
+// Batch is a part of what a pass brings: for each holder the records First to Last. It is valid until the next pass.
+type Batch struct {
 	Holders []Holder
-	Records []rawsock.Record
+	Records []rawsock.Record // of the pass so far
+}
+
+// Sink takes what a pass brings while it goes on.
+type Sink interface {
+	// Begin comes first, and again when the pass has to be repeated: what came before is to be forgotten.
+	Begin()
+	Take(Batch)
 }
 
 // Walker is the loaded walker program. Not for concurrent use.
@@ -90,6 +97,9 @@ func readLayout() (*Layout, error) {
 	return ResolveLayout(b)
 }
 
+// walkBuffer is what one read takes: few holders, so that they are looked at while the walk goes on.
+const walkBuffer = 16 * holderSize
+
 // NewWalker loads the walker with room for n records.
 func NewWalker(n int) (*Walker, error) {
 	l, err := readLayout()
@@ -99,7 +109,7 @@ func NewWalker(n int) (*Walker, error) {
 	if l.rdonlyCast == 0 || l.iterTask == 0 {
 		return nil, fmt.Errorf("sockiter: this kernel has no bpf_rdonly_cast (Linux 6.2): %w", errors.ErrUnsupported)
 	}
-	w := &Walker{layout: l, lock: -1, buf: make([]byte, 64<<10)}
+	w := &Walker{layout: l, lock: -1, buf: make([]byte, walkBuffer)}
 	if err := w.load(n); err != nil {
 		w.Close()
 		return nil, err
@@ -169,7 +179,7 @@ func (w *Walker) learn() error {
 		return err
 	}
 	defer link.Close()
-	if err := w.pass(link); err != nil {
+	if err := w.pass(link, nil); err != nil {
 		return err
 	}
 	if atomic.LoadUint64(w.word(ctlOps)) == 0 {
@@ -178,8 +188,8 @@ func (w *Walker) learn() error {
 	return nil
 }
 
-// pass runs the iterator behind link once and gathers the holders.
-func (w *Walker) pass(link bpf.FD) error {
+// pass runs the iterator behind link once and hands the holders on as they come.
+func (w *Walker) pass(link bpf.FD, sink Sink) error {
 	atomic.StoreUint64(w.word(ctlCount), 0)
 	w.holders = w.holders[:0]
 	it, err := bpf.NewIter(link)
@@ -198,27 +208,40 @@ func (w *Walker) pass(link bpf.FD) error {
 		if n == 0 {
 			return nil
 		}
+		from := len(w.holders)
 		if w.holders, err = decodeHolders(w.holders, w.buf[:n]); err != nil {
 			return err
+		}
+		if sink != nil {
+			sink.Take(Batch{w.within(w.holders[from:]), w.records})
 		}
 	}
 }
 
-// Run makes one pass. The records that no holder names are leftovers of a process the kernel visited twice.
-func (w *Walker) Run(want *Want) (Result, error) {
-	w.ask(want)
+// within cuts off what found no room in the array, which the end of the pass will notice.
+func (w *Walker) within(holders []Holder) []Holder {
+	for i := range holders {
+		holders[i].Last = min(holders[i].Last, uint32(len(w.records)))
+		holders[i].First = min(holders[i].First, holders[i].Last)
+	}
+	return holders
+}
+
+// Run makes one pass. Records that no holder names are leftovers of a process the kernel visited twice.
+func (w *Walker) Run(want *Want, sink Sink) error {
 	for {
-		if err := w.pass(w.link); err != nil {
-			return Result{}, err
+		sink.Begin()
+		w.ask(want)
+		if err := w.pass(w.link, sink); err != nil {
+			return err
 		}
 		n := int(atomic.LoadUint64(w.word(ctlCount)))
 		if n <= len(w.records) {
-			return Result{w.holders, w.records}, nil
+			return nil
 		}
 		if err := w.grow(n); err != nil {
-			return Result{}, err
+			return err
 		}
-		w.ask(want)
 	}
 }
 

@@ -35,7 +35,7 @@ func iterators() map[string]func() (iterator, error) {
 }
 
 type iterator interface {
-	Run(*Want) (Result, error)
+	Run(*Want, Sink) error
 	Close() error
 }
 
@@ -50,11 +50,19 @@ func eachIterator(t *testing.T, test func(*testing.T, iterator)) {
 	}
 }
 
+// all gathers a whole pass.
+type all Batch
+
+func (a *all) Begin() { *a = all{} }
+func (a *all) Take(b Batch) {
+	a.Holders, a.Records = append(a.Holders, b.Holders...), b.Records
+}
+
 // mine are the records of this process by descriptor.
 func mine(t *testing.T, it iterator, want *Want) map[int]rawsock.Record {
 	t.Helper()
-	res, err := it.Run(want)
-	if err != nil {
+	var res all
+	if err := it.Run(want, &res); err != nil {
 		t.Fatal(err)
 	}
 	found := map[int]rawsock.Record{}

@@ -63,11 +63,12 @@ func (f *Files) open() (bpf.FD, error) {
 }
 
 // Run makes one pass. It brings everything that the program knows; of the wishes it heeds those that leave rows out.
-func (f *Files) Run(want *Want) (Result, error) {
+func (f *Files) Run(want *Want, sink Sink) error {
 	f.holders, f.records = f.holders[:0], f.records[:0]
+	sink.Begin()
 	it, err := f.open()
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	defer it.Close()
 	for {
@@ -76,13 +77,14 @@ func (f *Files) Run(want *Want) (Result, error) {
 			continue
 		}
 		if err != nil {
-			return Result{}, fmt.Errorf("sockiter: read the iterator: %w", err)
+			return fmt.Errorf("sockiter: read the iterator: %w", err)
 		}
 		if n == 0 {
-			return Result{f.holders, f.records}, nil
+			sink.Take(Batch{f.holders, f.records})
+			return nil
 		}
 		if n%fileRecordSize != 0 {
-			return Result{}, fmt.Errorf("sockiter: %d bytes from the iterator are no multiple of %d", n, fileRecordSize)
+			return fmt.Errorf("sockiter: %d bytes from the iterator are no multiple of %d", n, fileRecordSize)
 		}
 		f.take(f.buf[:n], want)
 	}

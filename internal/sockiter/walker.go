@@ -461,6 +461,14 @@ func (w *walker) addresses() {
 		w.Load(bpf.DW, bpf.R2, bpf.R9, s.daddr6+i)
 		w.Store(bpf.DW, bpf.R7, recRemote+i, bpf.R2)
 	}
+	w.Jump("ports.copy")
+	w.Label("unix")
+	for at := recLocal; at < recCookie; at += 8 {
+		w.StoreImm(bpf.DW, bpf.R7, at, 0)
+	}
+	w.StoreImm(bpf.W, bpf.R7, recLocalPort, 0) // and the remote one
+	w.StoreImm(bpf.W, bpf.R7, recInterface, 0)
+	w.Jump("common")
 	w.Label("ports.copy")
 	w.Load(bpf.H, bpf.R2, bpf.R9, s.num)
 	w.Store(bpf.H, bpf.R7, recLocalPort, bpf.R2)
@@ -469,7 +477,7 @@ func (w *walker) addresses() {
 	w.Store(bpf.H, bpf.R7, recRemotePort, bpf.R2)
 	w.Load(bpf.W, bpf.R2, bpf.R9, s.iface)
 	w.Store(bpf.W, bpf.R7, recInterface, bpf.R2)
-	w.Label("unix")
+	w.Label("common")
 	w.Load(bpf.DW, bpf.R2, bpf.R9, s.cookie)
 	w.Store(bpf.DW, bpf.R7, recCookie, bpf.R2)
 	w.Load(bpf.B, bpf.R2, bpf.R9, s.state)
