@@ -1,0 +1,5 @@
+//go:build !race
+
+package netstat_test
+
+const churnRuns = 100
