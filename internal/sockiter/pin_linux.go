@@ -34,7 +34,8 @@ func OpenWalker(n int) (*Walker, error) {
 	return NewWalker(n)
 }
 
-// openPinnedWalker opens the pinned walker for this process alone: its records are shared memory.
+// openPinnedWalker opens the pinned walker for this process alone: its records are shared memory. Of them no more than n
+// are mapped, because mapping takes as long as there are pages.
 func openPinnedWalker(n int) (*Walker, error) {
 	if err := native(); err != nil {
 		return nil, err
@@ -55,9 +56,6 @@ func (w *Walker) openPinned(n int) (err error) {
 	if err := unix.Flock(w.lock, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return err
 	}
-	if w.link, err = w.keep(bpf.OpenPinned(pinWalk)); err != nil {
-		return err
-	}
 	recs, err := w.keep(bpf.OpenPinned(pinRecords))
 	if err != nil {
 		return err
@@ -66,14 +64,16 @@ func (w *Walker) openPinned(n int) (err error) {
 	if err != nil {
 		return err
 	}
-	size, err := entriesOf(recs)
-	if err != nil {
+	if w.link, err = w.keep(bpf.OpenPinned(pinWalk)); err != nil {
 		return err
 	}
-	if size < n {
+	if w.room, err = entriesOf(recs); err != nil {
+		return err
+	}
+	if w.room < n {
 		return ErrTooMany
 	}
-	return w.mapInto(recs, ctl, size)
+	return w.mapInto(recs, ctl, n)
 }
 
 // entriesOf is the number of entries of a map, which only fdinfo tells those who may not use bpf(2).
@@ -113,7 +113,7 @@ func pinnedFiles() *Files {
 
 // Pinned says which programs are pinned and whether this process may use them.
 func Pinned() (walker, files bool) {
-	if w, err := openPinnedWalker(0); err == nil {
+	if w, err := openPinnedWalker(1); err == nil {
 		w.Close()
 		walker = true
 	}
@@ -151,7 +151,7 @@ func pinWalker(n int) error {
 		return err
 	}
 	defer w.Close()
-	return errors.Join(pinAs(w.link, pinWalk, 0o600), pinAs(w.fds[0], pinRecords, 0o600), pinAs(w.fds[1], pinControl, 0o600))
+	return errors.Join(pinAs(w.link, pinWalk, 0o600), pinAs(w.fds[fdRecords], pinRecords, 0o600), pinAs(w.fds[fdControl], pinControl, 0o600))
 }
 
 func pinTaskFile(everyone bool) error {

@@ -55,6 +55,7 @@ type Walker struct {
 	buf     []byte
 	holders []Holder
 	lock    int // directory lock of pinned objects, -1
+	room    int // records that the array holds, of which those in records are mapped
 }
 
 // initPIDNS is the inode of the first PID namespace (PROC_PID_INIT_INO of include/linux/proc_ns.h).
@@ -117,7 +118,14 @@ func NewWalker(n int) (*Walker, error) {
 	return w, nil
 }
 
+// The places of descriptors in Walker.fds.
+const (
+	fdRecords = iota
+	fdControl
+)
+
 func (w *Walker) load(n int) (err error) {
+	w.room = n
 	recs, err := w.keep(bpf.NewArray(rawsock.Size, n))
 	if err != nil {
 		return err
@@ -262,8 +270,12 @@ func (w *Walker) ask(want *Want) {
 	}
 }
 
-// grow replaces the array by a larger one, which takes a new program. A pinned one stays as it is.
+// grow makes room for n records and some more: of a pinned array by mapping more of it, else by a new array, which takes a
+// new program.
 func (w *Walker) grow(n int) error {
+	if n <= w.room {
+		return w.remap(min(n+n/4, w.room))
+	}
 	if w.layout == nil {
 		return ErrTooMany
 	}
@@ -275,6 +287,14 @@ func (w *Walker) grow(n int) error {
 	err = w.Close()
 	*w = *bigger
 	return err
+}
+
+func (w *Walker) remap(n int) error {
+	old := w.maps
+	if err := w.mapInto(w.fds[fdRecords], w.fds[fdControl], n); err != nil {
+		return err
+	}
+	return errors.Join(unix.Munmap(old[0]), unix.Munmap(old[1]))
 }
 
 // Close releases the program and its memory; results are no longer valid.
