@@ -1,8 +1,10 @@
 package netstat
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/rawsock"
@@ -33,6 +35,8 @@ func (f filler) socket(s *Socket, w row, buf []Owner) []Owner {
 	s.Owners = buf[from:len(buf):len(buf)]
 	if len(s.Owners) == 0 {
 		s.Missing = f.reason(s)
+	} else if f.t.procs.incomplete {
+		s.Missing = MissingUnknown // there may be more
 	}
 	if f.q.Owner == OwnerModule {
 		s.Module = f.module(s)
@@ -95,8 +99,10 @@ func (f filler) owners(slot uint32, buf []Owner) []Owner {
 		l := &r.links[at]
 		buf = append(buf, Owner{Process: r.procs[l.proc], FD: l.fd})
 	}
-	for i, j := from, len(buf)-1; i < j; i, j = i+1, j-1 { // the chain's last is the first that was found
-		buf[i], buf[j] = buf[j], buf[i]
+	if len(buf) > from+1 { // in whatever order the processes were seen
+		slices.SortFunc(buf[from:], func(a, b Owner) int {
+			return cmp.Or(cmp.Compare(a.Process.PID, b.Process.PID), cmp.Compare(a.FD, b.FD))
+		})
 	}
 	return buf
 }

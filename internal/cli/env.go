@@ -22,6 +22,9 @@ type SocketTable interface {
 	Close() error
 }
 
+// memoryBeforeGC is how much memory the program takes, in bytes, before it collects garbage.
+const memoryBeforeGC = 48 << 20
+
 // Env is the world around a command.
 type Env struct {
 	Stdout, Stderr io.Writer
@@ -71,6 +74,9 @@ func hostname() string {
 
 // Main runs the command with the arguments of this process, and returns the exit code.
 func Main(args []string) int {
+	// A command lives for milliseconds: its garbage is not worth a collection, unless there is a lot of it.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryBeforeGC)
 	ctx, stop := untilInterrupted()
 	defer stop()
 	return System().Run(ctx, args)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,7 @@ func (e *Env) listCommand(use string) *cobra.Command {
 
 // bare reports that no flag chooses anything: then owners and users are shown.
 func (f *listFlags) bare() bool {
-	return !(f.tcp || f.udp || f.unix || f.listening || f.all || f.processes || f.extended || f.info || f.ipv4 || f.ipv6)
+	return !(f.tcp || f.udp || f.unix || f.listening || f.processes || f.extended || f.info || f.ipv4 || f.ipv6)
 }
 
 // listing is a list command that was understood.
@@ -150,18 +151,22 @@ func (l *listing) write(ctx context.Context, t SocketTable, w view.Writer) (part
 	case l.order != nil:
 		return l.writeSorted(ctx, t, w)
 	}
+	p := newPipeline(func(s *netstat.Socket) error { return l.row(w, s) })
+	partial, err = l.feed(ctx, t, p)
+	return partial, errors.Join(p.end(), err)
+}
+
+// feed puts the sockets into the pipeline, until the table ends or the consumer has failed.
+func (l *listing) feed(ctx context.Context, t SocketTable, p *pipeline) (partial []error, err error) {
 	for s, err := range t.All(l.query) {
-		if failed(err) {
+		switch {
+		case failed(err):
 			return partial, err
-		}
-		if err != nil {
+		case err != nil:
 			partial = append(partial, err)
-			continue
-		}
-		if err := l.row(w, s); err != nil {
-			return partial, err
-		}
-		if ctx.Err() != nil {
+		case !p.put(s):
+			return partial, nil
+		case ctx.Err() != nil:
 			return partial, fmt.Errorf("interrupted: %w", ctx.Err())
 		}
 	}

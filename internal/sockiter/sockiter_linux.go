@@ -137,7 +137,7 @@ func (w *Walker) load(n int) (err error) {
 	if err := w.mapInto(recs, ctl, n); err != nil {
 		return err
 	}
-	p, err := assembleWalker(w.layout, recs, ctl)
+	p, err := assembleWalker(w.layout, int(recs), int(ctl))
 	if err != nil {
 		return err
 	}

@@ -78,8 +78,8 @@ type walker struct {
 }
 
 // assembleWalker makes the program for the array and the control block behind these descriptors.
-func assembleWalker(l *Layout, recs, ctl bpf.FD) (*bpf.Program, error) {
-	w := &walker{l: l, recs: int(recs), ctl: int(ctl)}
+func assembleWalker(l *Layout, recs, ctl int) (*bpf.Program, error) {
+	w := &walker{l: l, recs: recs, ctl: ctl}
 	w.main()
 	w.Callback("chunk")
 	w.chunk()
