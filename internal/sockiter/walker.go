@@ -33,16 +33,14 @@ const (
 	maxChunks = 1 << 23 // bpf_loop's limit; times chunk more descriptors than a process can have
 )
 
-// The walker's working context, on the main program's stack, which its callbacks share.
+// The walker's context for one task, on the main program's stack.
 const (
 	ctxTable = 0  // address of the descriptor array
 	ctxOps   = 8  // address of socket_file_ops
 	ctxFlags = 16 // the control block's flags
 	ctxMax   = 24 // size of the descriptor array
-	ctxBase  = 28 // first descriptor of this chunk
-	ctxAny   = 32 // whether the chunk has a socket
-	ctxSlots = 40 // a pointer for each descriptor of the chunk
-	ctxSize  = ctxSlots + 8*chunk
+	ctxSpace = 32 // for what main needs besides: a Holder at ctxTable, a word here
+	ctxSize  = 40
 )
 
 // Helpers of the kernel, by their number in enum bpf_func_id.
@@ -66,11 +64,12 @@ const (
 
 const typeStream = 1 // SOCK_STREAM: only such a socket with IPPROTO_TCP is a struct tcp_sock
 
-// walker assembles the iter/task program: main, the callbacks chunk, keep, sock, touch and fill, and record. Registers:
+// walker assembles the iter/task program: main calls step for each chunk of a descriptor table, which calls chunk, which
+// calls record for each socket. The last two are verified by themselves, once, whatever calls them. Registers:
 //
-//	main       R6 the iterator's context, R7 the task, R8 its files, then the first record's number, R9 the control block
-//	callbacks  R6 the working context, R7 the slot's place in it
-//	record     R6 the flags, R7 the record, R8 the sock's address, R9 the sock
+//	main    R6 the iterator's context, R7 the task, R8 its files, then the first record's number, R9 the control block
+//	chunk   R6 the first descriptor, R7 the flags, R8 what is found, R9 socket_file_ops
+//	record  R6 the flags, R7 the record, R8 the sock's address, R9 the sock
 type walker struct {
 	bpf.Asm
 	l         *Layout
@@ -81,12 +80,8 @@ type walker struct {
 func assembleWalker(l *Layout, recs, ctl int) (*bpf.Program, error) {
 	w := &walker{l: l, recs: recs, ctl: ctl}
 	w.main()
-	w.Callback("chunk")
+	w.step()
 	w.chunk()
-	w.keep()
-	w.sock()
-	w.touch()
-	w.fill()
 	w.record()
 	return w.Assemble("sockeye_walk")
 }
@@ -154,10 +149,10 @@ func (w *walker) learn(ctx int) {
 	w.Load(bpf.DW, bpf.R3, bpf.R9, ctlFD)
 	w.Lsh(bpf.R3, 3)
 	w.Add(bpf.R3, bpf.R4)
-	w.stackArg(bpf.R1, ctx+ctxSlots)
+	w.stackArg(bpf.R1, ctx+ctxSpace)
 	w.MovImm(bpf.R2, 8)
 	w.Call(helperProbeRead)
-	w.Load(bpf.DW, bpf.R1, bpf.FP, ctx+ctxSlots)
+	w.Load(bpf.DW, bpf.R1, bpf.FP, ctx+ctxSpace)
 	w.cast(w.l.ptRegs)
 	w.Load(bpf.DW, bpf.R1, bpf.R0, w.l.file.op)
 	w.Store(bpf.DW, bpf.R9, ctlOps, bpf.R1)
@@ -170,13 +165,9 @@ func (w *walker) stackArg(r bpf.Reg, off int) {
 }
 
 func (w *walker) walk(ctx int) {
-	for i := range chunk {
-		w.StoreImm(bpf.DW, bpf.FP, ctx+ctxSlots+8*i, 0)
-	}
-	w.StoreImm(bpf.W, bpf.FP, ctx+ctxBase, 0)
 	w.Load(bpf.DW, bpf.R8, bpf.R9, ctlCount)
 	w.MovImm(bpf.R1, maxChunks)
-	w.LoadFunc(bpf.R2, "chunk")
+	w.LoadFunc(bpf.R2, "step")
 	w.stackArg(bpf.R3, ctx)
 	w.MovImm(bpf.R4, 0)
 	w.Call(helperLoop)
@@ -212,132 +203,133 @@ func storeTask(a *bpf.Asm, l *Layout, task bpf.Reg, at int) {
 	a.Call(helperProbeRead)
 }
 
-// chunk(number, ctx) looks at one chunk of the table, in passes: each loads one thing for every descriptor, so that the
-// misses of a pass overlap, before the next needs it.
-func (w *walker) chunk() {
-	w.Mov(bpf.R6, bpf.R2)
+// step(i, ctx) has chunk number i looked at, and ends the loop behind the table's last.
+func (w *walker) step() {
+	w.Callback("step")
 	w.Lsh(bpf.R1, chunkBits)
-	w.Load(bpf.W, bpf.R8, bpf.R6, ctxMax)
-	w.JumpGe(bpf.R1, bpf.R8, "chunk.end")
-	w.Store(bpf.W, bpf.R6, ctxBase, bpf.R1)
-	w.readFiles()
-	w.StoreImm(bpf.DW, bpf.R6, ctxAny, 0)
-	w.each("keep")
-	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxAny)
-	w.JumpEqImm(bpf.R1, 0, "chunk.next")
-	w.each("sock")
-	w.each("touch")
-	w.each("fill")
-	w.Label("chunk.next")
+	w.Load(bpf.W, bpf.R3, bpf.R2, ctxMax)
+	w.JumpGe(bpf.R1, bpf.R3, "step.end")
+	w.Mov(bpf.R5, bpf.R2)
+	w.Mov(bpf.R2, bpf.R1)
+	w.Lsh(bpf.R1, 3)
+	w.Load(bpf.DW, bpf.R3, bpf.R5, ctxTable)
+	w.Add(bpf.R1, bpf.R3)
+	w.Load(bpf.DW, bpf.R3, bpf.R5, ctxOps)
+	w.Load(bpf.DW, bpf.R4, bpf.R5, ctxFlags)
+	w.CallFunc("chunk")
 	w.MovImm(bpf.R0, 0)
 	w.Exit()
-	w.Label("chunk.end")
+	w.Label("step.end")
 	w.MovImm(bpf.R0, 1)
 	w.Exit()
 }
 
-// each calls a function for each descriptor of the chunk. The kernel makes a plain loop of it.
-func (w *walker) each(callback string) {
-	w.MovImm(bpf.R1, chunk)
-	w.LoadFunc(bpf.R2, callback)
-	w.Mov(bpf.R3, bpf.R6)
-	w.MovImm(bpf.R4, 0)
-	w.Call(helperLoop)
-}
-
-// readFiles copies the chunk's struct file pointers into the slots. The table has a multiple of 64 entries.
-func (w *walker) readFiles() {
-	w.Load(bpf.DW, bpf.R3, bpf.R6, ctxTable)
-	w.Lsh(bpf.R1, 3)
-	w.Add(bpf.R3, bpf.R1)
-	w.Mov(bpf.R1, bpf.R6)
-	w.AddImm(bpf.R1, ctxSlots)
-	w.MovImm(bpf.R2, 8*chunk)
-	w.Call(helperProbeRead)
-}
-
-// slot begins a callback (i, ctx): R6 becomes the working context, R7 the address of the slot's place in it, R8 what the
-// slot holds, R0 that cast to a structure.
-func (w *walker) slot(name string, structure uint32) {
-	w.Callback(name)
-	w.JumpGeImm(bpf.R1, chunk, name+".out")
+// chunk(address, first descriptor, socket_file_ops, flags) looks at the descriptors of one chunk, in passes: each loads one
+// thing for all of them, so that its cache misses overlap, before the next needs it. The passes are written out, because
+// a loop's own instructions would leave room for fewer misses at a time.
+func (w *walker) chunk() {
+	w.Global("chunk", 4)
 	w.Mov(bpf.R6, bpf.R2)
-	w.Lsh(bpf.R1, 3)
-	w.Mov(bpf.R7, bpf.R2)
-	w.Add(bpf.R7, bpf.R1)
-	w.Load(bpf.DW, bpf.R1, bpf.R7, ctxSlots)
-	w.cast(structure)
-}
-
-func (w *walker) endSlot(name string) {
-	w.Label(name + ".out")
+	w.Mov(bpf.R7, bpf.R4)
+	w.Mov(bpf.R9, bpf.R3)
+	w.readFiles()
+	w.keepSockets()
+	w.JumpEqImm(bpf.R8, 0, "chunk.out")
+	w.slots(w.l.ptRegs, func(slot int) {
+		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.socketSk)
+		w.Store(bpf.DW, bpf.FP, slot, bpf.R3)
+	})
+	w.touch()
+	for i := range chunk {
+		next := w.Unique("next")
+		w.Load(bpf.DW, bpf.R1, bpf.FP, slotAt(i))
+		w.JumpEqImm(bpf.R1, 0, next)
+		w.Mov(bpf.R2, bpf.R6)
+		w.AddImm(bpf.R2, int32(i))
+		w.Mov(bpf.R3, bpf.R7)
+		w.CallFunc("record")
+		w.Label(next)
+	}
+	w.Label("chunk.out")
 	w.MovImm(bpf.R0, 0)
 	w.Exit()
 }
 
-// keep replaces a file by its struct socket, or by 0 when it is not one, without a branch.
-func (w *walker) keep() {
-	w.slot("keep", w.l.ptRegs)
-	w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.file.op)
-	w.Load(bpf.DW, bpf.R4, bpf.R0, w.l.file.private)
-	w.Load(bpf.DW, bpf.R5, bpf.R6, ctxOps)
-	w.Xor(bpf.R3, bpf.R5) // 0 for a socket
-	w.Mov(bpf.R5, bpf.R3)
-	w.Neg(bpf.R5)
-	w.Or(bpf.R3, bpf.R5) // the top bit is set unless R3 was 0
-	w.Rsh(bpf.R3, 63)
-	w.AddImm(bpf.R3, -1) // all bits for a socket, none otherwise
-	w.And(bpf.R4, bpf.R3)
-	w.Store(bpf.DW, bpf.R7, ctxSlots, bpf.R4)
-	w.Load(bpf.DW, bpf.R5, bpf.R6, ctxAny)
-	w.Or(bpf.R5, bpf.R4)
-	w.Store(bpf.DW, bpf.R6, ctxAny, bpf.R5)
-	w.endSlot("keep")
-}
+// slotAt is the place of the chunk's descriptor i on the stack.
+func slotAt(i int) int { return 8 * (i - chunk) }
 
-// sock replaces a struct socket by its sock.
-func (w *walker) sock() {
-	w.slot("sock", w.l.ptRegs)
-	w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.socketSk)
-	w.Store(bpf.DW, bpf.R7, ctxSlots, bpf.R3)
-	w.endSlot("sock")
-}
-
-// touch loads one word of each cache line that fill will want. Where only some ports are wanted, most sockets are dropped
-// after a look at their port.
-func (w *walker) touch() {
-	w.slot("touch", w.l.sock)
-	w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.num)
-	w.Load(bpf.DW, bpf.R1, bpf.R6, ctxFlags)
-	w.JumpSetImm(bpf.R1, flagPorts, "touch.out")
-	w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.sk.cookie)
-	w.Load(bpf.H, bpf.R3, bpf.R0, w.l.sk.proto)
-	w.Load(bpf.W, bpf.R3, bpf.R0, w.l.sk.uid)
-	w.Load(bpf.DW, bpf.R1, bpf.R7, ctxSlots)
-	w.cast(w.l.tcpSock)
-	t := &w.l.tcp
-	for _, at := range []int{t.written, t.copied, t.una, t.srtt, t.retrans, t.cwnd} {
-		w.Load(bpf.W, bpf.R3, bpf.R0, at)
+// slots emits the body once for each descriptor of the chunk, with R0 the slot's pointer cast to a structure.
+func (w *walker) slots(structure uint32, body func(slot int)) {
+	for i := range chunk {
+		w.Load(bpf.DW, bpf.R1, bpf.FP, slotAt(i))
+		w.cast(structure)
+		body(slotAt(i))
 	}
-	w.Load(bpf.DW, bpf.R3, bpf.R0, t.acked)
-	w.Load(bpf.DW, bpf.R3, bpf.R0, t.received)
-	w.endSlot("touch")
 }
 
-// fill has the record written of each descriptor that is a socket.
-func (w *walker) fill() {
-	w.Callback("fill")
-	w.JumpGeImm(bpf.R1, chunk, "fill.out")
-	w.Load(bpf.W, bpf.R4, bpf.R2, ctxBase)
-	w.Add(bpf.R4, bpf.R1)
-	w.Load(bpf.DW, bpf.R3, bpf.R2, ctxFlags)
-	w.Lsh(bpf.R1, 3)
-	w.Add(bpf.R2, bpf.R1)
-	w.Load(bpf.DW, bpf.R1, bpf.R2, ctxSlots)
-	w.JumpEqImm(bpf.R1, 0, "fill.out")
-	w.Mov(bpf.R2, bpf.R4)
-	w.CallFunc("record")
-	w.endSlot("fill")
+// readFiles copies the chunk's struct file pointers into the slots. The table has a multiple of 64 entries.
+func (w *walker) readFiles() {
+	w.Mov(bpf.R3, bpf.R1)
+	w.stackArg(bpf.R1, slotAt(0))
+	w.MovImm(bpf.R2, 8*chunk)
+	w.Call(helperProbeRead)
+}
+
+// keepSockets replaces each file by its struct socket, or by 0 when it is not one, without a branch. R8 becomes the OR of
+// all of them.
+func (w *walker) keepSockets() {
+	w.MovImm(bpf.R8, 0)
+	w.slots(w.l.ptRegs, func(slot int) {
+		w.Load(bpf.DW, bpf.R3, bpf.R0, w.l.file.op)
+		w.Load(bpf.DW, bpf.R4, bpf.R0, w.l.file.private)
+		w.Xor(bpf.R3, bpf.R9) // 0 for a socket
+		w.Mov(bpf.R5, bpf.R3)
+		w.Neg(bpf.R5)
+		w.Or(bpf.R3, bpf.R5) // the top bit is set unless R3 was 0
+		w.Rsh(bpf.R3, 63)
+		w.AddImm(bpf.R3, -1) // all bits for a socket, none otherwise
+		w.And(bpf.R4, bpf.R3)
+		w.Store(bpf.DW, bpf.FP, slot, bpf.R4)
+		w.Or(bpf.R8, bpf.R4)
+	})
+}
+
+// touch loads one word of each cache line that record will want. Where only some ports are wanted, most sockets are
+// dropped after a look at their port.
+func (w *walker) touch() {
+	k, t := &w.l.sk, &w.l.tcp
+	loaded := map[int]bool{}
+	w.touchLines(loaded, w.l.ptRegs, k.num)
+	w.JumpSetImm(bpf.R7, flagPorts, "touched")
+	w.touchLines(loaded, w.l.ptRegs, k.cookie, k.net, k.family)
+	w.touchLines(loaded, w.l.sock, k.proto, k.uid, max(k.ino, 0))
+	w.touchLines(loaded, w.l.tcpSock, t.next, t.copied, t.written, t.una)
+	w.JumpSetImm(bpf.R7, flagInfo, "counters")
+	w.Jump("touched")
+	w.Label("counters")
+	w.touchLines(loaded, w.l.tcpSock, t.acked, t.received, t.srtt, t.retrans, t.cwnd)
+	w.Label("touched")
+}
+
+const cacheLine = 64 // bytes; sockets are aligned to it
+
+// touchLines loads from those of the offsets whose cache line has not been loaded yet.
+func (w *walker) touchLines(loaded map[int]bool, structure uint32, offsets ...int) {
+	var at []int
+	for _, off := range offsets {
+		if line := off / cacheLine; !loaded[line] {
+			loaded[line] = true
+			at = append(at, off)
+		}
+	}
+	if len(at) == 0 {
+		return
+	}
+	w.slots(structure, func(int) {
+		for _, off := range at {
+			w.Load(bpf.H, bpf.R3, bpf.R0, off)
+		}
+	})
 }
 
 // record(sk, fd, flags) writes the record of a descriptor, if its socket is wanted.
