@@ -3,6 +3,7 @@ package netstat
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sockeye-net/sockeye/internal/netlink"
 	"github.com/sockeye-net/sockeye/internal/netns"
@@ -94,6 +95,9 @@ func (t *table) gather(q *Query) error {
 	for {
 		t.begin()
 		err := t.src.fill(t, q)
+		if err == nil && q.Held && q.Owner != OwnerNone {
+			t.dropOwnerless()
+		}
 		if err == nil || t.fixed || !netlink.Refused(err) {
 			return err
 		}
@@ -104,6 +108,15 @@ func (t *table) gather(q *Query) error {
 		_ = t.src.close()
 		t.src = next
 	}
+}
+
+// dropOwnerless takes out the rows without an owner, but for those whose owner is only not seen.
+func (t *table) dropOwnerless() {
+	r := &t.rows
+	unseen := t.procs.denied > 0 || t.procs.incomplete
+	r.list = slices.DeleteFunc(r.list, func(w row) bool {
+		return w.slot == none || r.slots[w.slot].owner == none && !unseen
+	})
 }
 
 func (t *table) begin() {

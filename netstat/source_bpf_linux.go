@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sockeye-net/sockeye/internal/inetdiag"
 	"github.com/sockeye-net/sockeye/internal/netlink"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 	"github.com/sockeye-net/sockeye/internal/sockiter"
@@ -85,6 +86,8 @@ type pass struct {
 	found  inUse  // what was found of that
 	merged int    // rows of more that were merged
 	mptcp  bool   // there are MPTCP connections, whose subflows have no descriptor
+	half   bool   // there are connections half open, which have no socket yet
+	later  bool   // what has no descriptor is listed after the walk, and only if there is any
 }
 
 func (p *pass) want() *sockiter.Want {
@@ -99,12 +102,13 @@ func (p *pass) want() *sockiter.Want {
 func (p *pass) count() {
 	if p.everyConnection() {
 		p.before = readCensus(p.t.netns)
+		p.later = p.before.known && p.before.timeWait == 0
 	}
 }
 
 // everyConnection reports whether the walk has to find all connections. A port's are listed in any case.
 func (p *pass) everyConnection() bool {
-	return len(p.q.LocalPorts) == 0 && p.q.Protos.Has(TCP) && p.q.States.Has(Established)
+	return !p.q.Held && len(p.q.LocalPorts) == 0 && p.q.Protos.Has(TCP) && p.q.States.Has(Established)
 }
 
 // listFileless lists what the walk cannot see. A port's sockets are few, so they are all listed, and so is UDP; of the
@@ -135,17 +139,28 @@ func (p *pass) udp() *listing {
 	return &listing{proto: rawsock.ProtoUDP, families: p.q.Families, states: udpStates(p.q.States), ports: p.q.LocalPorts}
 }
 
-// filelessStates always holds LISTEN, to learn of connections that wait to be accepted.
+// filelessStates are the states to list beside the walk. LISTEN is always among them, to learn of connections that wait to
+// be accepted.
 func (p *pass) filelessStates() uint32 {
 	states := kernelStates(p.q.States)
+	switch {
+	case p.later || p.q.Held:
+		states &= unhashedStates
+	case p.everyConnection():
+		states = connectionlessStates // the count can only be compared when all are there
+	}
 	if len(p.q.LocalPorts) > 0 {
 		return states
 	}
-	if p.everyConnection() {
-		states = kernelStates(0) &^ (1 << rawsock.Established) // the count can only be compared when all are there
-	}
 	return states | 1<<rawsock.Listen
 }
+
+const (
+	// unhashedStates are those whose sockets are not in the table of connections, so that they are listed in no time.
+	unhashedStates = 1<<rawsock.Listen | 1<<rawsock.BoundInactive | 1<<rawsock.Close
+	// connectionlessStates are all in which sockets commonly have no descriptor.
+	connectionlessStates = inetdiag.AllStates &^ (1 << rawsock.Established)
+)
 
 // batches carries what the walk brings to another goroutine, so that it is looked at while the walk goes on. An empty
 // batch is a new beginning.
@@ -174,7 +189,7 @@ func (p *pass) walk() (err error) {
 func (p *pass) again() {
 	p.t.rows.reset()
 	p.t.rows.reserve(int(p.before.inUse[0] + p.before.inUse[1]))
-	p.found, p.mptcp = inUse{}, false
+	p.found, p.mptcp, p.half = inUse{}, false, false
 }
 
 // take makes rows of a batch.
@@ -207,6 +222,9 @@ func (p *pass) takeRecord(k, proc uint32, thread bool) {
 			rows.slots[s].row = skipped
 		}
 	}
+	if r.State == rawsock.Listen && r.Cwnd > 0 {
+		p.half = true
+	}
 	p.mptcp = p.mptcp || r.Proto == rawsock.ProtoMPTCP && r.State != rawsock.Listen
 	if rows.slots[s].row == skipped || p.q.Owner == OwnerNone {
 		return
@@ -227,23 +245,36 @@ func (p *pass) merge() {
 	p.merged = len(p.more)
 }
 
-// listRest lists established connections where some may be in no descriptor table: first those that wait to be accepted,
-// then, unless that is proven to be all, every one. The whole list replaces the first, because rows without a file have
-// nothing by which one could be told from the other.
+// listRest lists connections that are in no descriptor table, as far as there can be any: those half open, waiting to be
+// accepted or on their way out, and established ones that the kernel counts and the walk has not seen.
 func (p *pass) listRest() {
 	if !p.everyConnection() {
 		return
+	}
+	if p.later {
+		if p.allFound() && !p.half {
+			return
+		}
+		p.listMore(p.tcp(connectionlessStates&^unhashedStates, nil))
 	}
 	rows, more, found := len(p.t.rows.list), p.merged, p.found
 	if ports := p.waiting(); len(ports) > 0 {
 		p.listMore(p.tcp(1<<rawsock.Established, ports))
 	}
-	after := readCensus(p.t.netns)
-	if p.mptcp || !p.before.proves(p.found, &after, p.q.Families) {
-		p.t.rows.truncate(rows)
-		p.more, p.merged, p.found = p.more[:more], more, found
-		p.listMore(p.tcp(1<<rawsock.Established, nil))
+	if p.allFound() {
+		return
 	}
+	// The whole list replaces that of the waiting: rows without a file have nothing by which one could be told from another.
+	p.t.rows.truncate(rows)
+	p.more, p.merged, p.found = p.more[:more], more, found
+	p.listMore(p.tcp(1<<rawsock.Established, nil))
+}
+
+// allFound reports whether every connection is proven to be found. One that began and went to TIME_WAIT meanwhile is new,
+// and need not be there.
+func (p *pass) allFound() bool {
+	after := readCensus(p.t.netns)
+	return !p.mptcp && p.before.proves(p.found, &after, p.q.Families)
 }
 
 // waiting are the ports of listeners on which connections wait to be accepted.

@@ -30,7 +30,7 @@ type Record struct {
 	RTT           uint32 // smoothed round-trip time in microseconds
 	Retrans       uint32 // segments sent again over the connection's life
 	FD            uint32 // descriptor, from the BPF iterators only
-	Cwnd          uint32 // congestion window in segments
+	Cwnd          uint32 // congestion window in segments; for a listener, from the BPF iterators only, connections half open
 }
 
 // The numbers the kernel uses for [Record.Family], [Record.Proto] and [Record.State], of include/uapi/linux/in.h,

@@ -1,7 +1,7 @@
 // Package sockiter reads the machine's sockets, with the process that holds each, in one pass inside the kernel: BPF
 // iterator programs that it assembles for the running kernel, loads, runs and, on wish, leaves pinned for later.
 //
-// Two programs give the same records. The walker (an iter/task program) walks descriptor tables itself, 32 descriptors at
+// Two programs give the same records. The walker (an iter/task program) walks descriptor tables itself, 16 descriptors at
 // a time, and writes records into an array shared with this process: the fastest way, from Linux 6.2. The task-file
 // program is called by the kernel for every descriptor and hands records out through read(2): slower, but it works from
 // Linux 5.11 and can be opened by every user once it is pinned.
@@ -30,6 +30,8 @@ type Layout struct {
 	socketInode  int // from struct socket to its inode's number
 	netInum      int // net.ns.inum
 	udpDeficit   int // udp_sock.forward_deficit, -1 where there is none
+	halfOpen     int // inet_connection_sock.icsk_accept_queue.qlen
+	mptcpFirst   int // mptcp_sock.first, -1 where there is none
 	cgroupKn     int // cgroup.kn
 	kernfsNodeID int
 }
@@ -47,7 +49,7 @@ type tcpLayout struct{ acked, received, srtt, retrans, cwnd, una, written, copie
 var (
 	structures = []string{
 		"task_struct", "files_struct", "fdtable", "file", "socket", "sock", "tcp_sock", "udp_sock", "pt_regs", "net", "cgroup",
-		"kernfs_node", "socket_alloc", "inode",
+		"kernfs_node", "socket_alloc", "inode", "inet_connection_sock", "mptcp_sock",
 	}
 	functions = []string{"bpf_iter_task", "bpf_iter_task_file", "bpf_rdonly_cast"}
 )
@@ -88,6 +90,8 @@ func (r *resolver) layout() *Layout {
 	l.netInum = r.at("net", "ns", "inum")
 	l.cgroupKn = r.at("cgroup", "kn")
 	l.kernfsNodeID = r.at("kernfs_node", "id")
+	l.halfOpen = r.at("inet_connection_sock", "icsk_accept_queue", "qlen")
+	l.mptcpFirst = r.optional("mptcp_sock", "first")
 	l.udpDeficit = r.optional("udp_sock", "forward_deficit")
 	return l
 }

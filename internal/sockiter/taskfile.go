@@ -149,6 +149,7 @@ func (t *taskFile) queues() {
 	t.Jump("write")
 	t.Label("listen")
 	storeBacklog(&t.Asm, t.l, bpf.R7, bpf.FP, recordAt)
+	t.halfOpen()
 	t.Jump("write")
 	t.Label("udp")
 	storeUDP(&t.Asm, t.l, bpf.R7, bpf.FP, recordAt)
@@ -161,4 +162,23 @@ func (t *taskFile) queues() {
 	t.Load(bpf.W, bpf.R2, bpf.FP, recordAt+recRecvQ)
 	t.Sub32(bpf.R2, bpf.R3)
 	t.Store(bpf.W, bpf.FP, recordAt+recRecvQ, bpf.R2)
+}
+
+// halfOpen copies how many connections of a listener are half open. Those of an MPTCP listener are with its first subflow.
+func (t *taskFile) halfOpen() {
+	if t.l.mptcpFirst >= 0 {
+		t.Load(bpf.H, bpf.R1, bpf.R7, t.l.sk.proto)
+		t.JumpEqImm(bpf.R1, rawsock.ProtoTCP, "plain")
+		t.probe(8, t.l.mptcpFirst, recSent) // borrowed, and given back
+		t.Load(bpf.DW, bpf.R3, bpf.FP, recordAt+recSent)
+		t.StoreImm(bpf.DW, bpf.FP, recordAt+recSent, 0)
+		t.AddImm(bpf.R3, int32(t.l.halfOpen))
+		t.Mov(bpf.R1, bpf.FP)
+		t.AddImm(bpf.R1, int32(recordAt+recCwnd))
+		t.MovImm(bpf.R2, 4)
+		t.Call(helperProbeRead)
+		t.Jump("write")
+		t.Label("plain")
+	}
+	t.probe(4, t.l.halfOpen, recCwnd)
 }

@@ -542,6 +542,7 @@ func (w *walker) queues() {
 	w.Jump("record.out")
 	w.Label("listen")
 	storeBacklog(&w.Asm, w.l, bpf.R9, bpf.R7, 0)
+	w.halfOpen()
 	w.Jump("record.out")
 	w.Label("udp")
 	storeUDP(&w.Asm, w.l, bpf.R9, bpf.R7, 0)
@@ -554,4 +555,21 @@ func (w *walker) queues() {
 		w.Sub32(bpf.R2, bpf.R3)
 		w.Store(bpf.W, bpf.R7, recRecvQ, bpf.R2)
 	}
+}
+
+// halfOpen copies how many connections of a listener are half open. Those of an MPTCP listener, R4 its protocol, are with
+// its first subflow.
+func (w *walker) halfOpen() {
+	w.Mov(bpf.R1, bpf.R8)
+	if w.l.mptcpFirst >= 0 {
+		w.JumpEqImm(bpf.R4, rawsock.ProtoTCP, "plain")
+		w.AddImm(bpf.R1, int32(w.l.mptcpFirst))
+		w.cast(w.l.ptRegs)
+		w.Load(bpf.DW, bpf.R1, bpf.R0, 0)
+		w.Label("plain")
+	}
+	w.AddImm(bpf.R1, int32(w.l.halfOpen))
+	w.cast(w.l.ptRegs)
+	w.Load(bpf.W, bpf.R2, bpf.R0, 0)
+	w.Store(bpf.W, bpf.R7, recCwnd, bpf.R2)
 }
