@@ -59,7 +59,7 @@ func (e *Env) mainJob() (code int, verdict string) {
 			hidden++
 		}
 	}
-	verdict = fmt.Sprintf("%d sockets by %s, the owners of %d hidden", len(snap.Sockets), snap.Method, hidden)
+	verdict = fmt.Sprintf("%s by %s, the owners of %d hidden", count(len(snap.Sockets), "socket"), snap.Method, hidden)
 	if hidden > 0 || len(snap.Partial) > 0 {
 		return exitNotFound, verdict
 	}

@@ -43,6 +43,7 @@ type fakeTable struct {
 	readErr error
 	queries []netstat.Query
 	closed  bool
+	opened  int
 }
 
 func (t *fakeTable) matching(q netstat.Query) (found []netstat.Socket) {
@@ -53,7 +54,8 @@ func (t *fakeTable) matching(q netstat.Query) (found []netstat.Socket) {
 			family = netstat.IPv4
 		}
 		if !q.Protos.Has(s.Proto) || !q.States.Has(s.State) || q.Families != 0 && q.Families&family == 0 ||
-			len(q.LocalPorts) > 0 && !slices.Contains(q.LocalPorts, s.Local.Port()) || !q.AllNetNS && s.NetNS > 1 {
+			len(q.LocalPorts) > 0 && !slices.Contains(q.LocalPorts, s.Local.Port()) || !q.AllNetNS && s.NetNS > 1 ||
+			q.Held && len(s.Owners) == 0 && !s.Missing.Hides() {
 			continue
 		}
 		if q.Owner == netstat.OwnerNone {
@@ -180,7 +182,7 @@ func newWorld(t *testing.T) *world {
 		Stdout: &w.out, Stderr: &w.err, Getenv: func(k string) string { return w.vars[k] }, Now: func() time.Time { return now },
 		Hostname: func() string { return "box" }, User: func() string { return "tester (uid 5)" }, Kernel: func() string { return "Linux 6" },
 		Names:   view.Names{UserName: func(uid uint32) string { return map[uint32]string{0: "root"}[uid] }},
-		Open:    func(c *netstat.Config) (SocketTable, error) { w.config = c; return w.table, nil },
+		Open:    func(c *netstat.Config) (SocketTable, error) { w.config = c; w.table.opened++; return w.table, nil },
 		Details: details, Probe: func() []netstat.Capability { return nil },
 		Pin: func(netstat.PinConfig) error { return nil }, Unpin: func() error { return nil },
 		Build: func() (*debug.BuildInfo, bool) { return nil, false },

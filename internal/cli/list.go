@@ -16,6 +16,7 @@ const listLong = `List the sockets of this machine and the processes that own th
 Without flags: every TCP and UDP socket in every state, with its user and the
 processes that own it. Flags choose as those of ss do; -l means listeners only,
 and without -l and -a every state is shown, which ss would do with -a.
+Once a flag selects (-t -u -x -l -4 -6 -e -i), owners are shown with -p only.
 
 A filter is an expression as ss has it, and more:
 
@@ -136,7 +137,7 @@ func (l *listing) verdict() error {
 	case l.rows > 0 || l.filter.Empty():
 		return nil
 	case l.hidden > 0:
-		return fmt.Errorf("nothing found, but the owners of %d sockets may not be seen; run it as root, or see sockeye doctor", l.hidden)
+		return fmt.Errorf("nothing found, but the owners of %s may not be seen; run it as root, or see sockeye doctor", count(l.hidden, "socket"))
 	}
 	return quit(exitNotFound)
 }

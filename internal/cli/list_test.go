@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
@@ -50,11 +51,49 @@ func TestListOnTerminal(t *testing.T) {
 	}
 }
 
+// TestDefaultOwners: -a and -n choose nothing, so users and owners stay; what chooses is without owners until -p, and the
+// help says so.
+func TestDefaultOwners(t *testing.T) {
+	for line, owners := range map[string]bool{"": true, "-a": true, "-n": true, "-an": true, "-tl": false, "-tlp": true, "sport = 8080": true} {
+		w := newWorld(t)
+		w.check(t, line, exitFound, "")
+		if got := strings.Contains(w.out.String(), "nginx[4242]"); got != owners {
+			t.Errorf("sockeye %s shows owners: %v", line, got)
+		}
+	}
+	w := newWorld(t)
+	w.check(t, "list --help", exitFound, "")
+	if !strings.Contains(w.out.String(), "Once a flag selects (-t -u -x -l -4 -6 -e -i), owners are shown with -p only.\n") {
+		t.Errorf("%s", w.out.String())
+	}
+}
+
+// TestDefaultRowsDoNotAllocate: not one allocation for a row of the table that a bare call prints.
+func TestDefaultRowsDoNotAllocate(t *testing.T) {
+	w := newWorld(t)
+	l, err := w.plan(&listFlags{output: output{color: "auto"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := view.NewWriter(io.Discard, l.opt)
+	row := func() { _ = l.row(to, &w.table.sockets[3]) }
+	for range 2000 { // past the rows by which the columns are laid out
+		row()
+	}
+	if n := testing.AllocsPerRun(1000, row); n != 0 {
+		t.Errorf("%v allocations for a row", n)
+	}
+}
+
 // TestListQueries: what is asked of the table is no more than needed.
 func TestListQueries(t *testing.T) {
 	for line, want := range map[string]netstat.Query{
 		"":                          {Owner: netstat.OwnerPID},
+		"-a":                        {Owner: netstat.OwnerPID},
+		"-n":                        {Owner: netstat.OwnerPID},
+		"-an":                       {Owner: netstat.OwnerPID},
 		"-ta":                       {Protos: netstat.QueryTCP},
+		"-tl":                       {Protos: netstat.QueryTCP, States: netstat.StatesOf(netstat.Listen, netstat.Unconnected)},
 		"-tanp":                     {Protos: netstat.QueryTCP, Owner: netstat.OwnerPID},
 		"-tu4":                      {Protos: netstat.QueryTCP | netstat.QueryUDP, Families: netstat.IPv4},
 		"-e":                        {Owner: netstat.OwnerModule},
@@ -82,7 +121,7 @@ func TestListExitCodes(t *testing.T) {
 	w := newWorld(t)
 	w.check(t, "sport = 1", exitNotFound, "")
 	w.check(t, "-t proto = udp", exitNotFound, "")
-	w.check(t, "process = nobody", exitUnknown, "sockeye: nothing found, but the owners of 1 sockets may not be seen; run it as root, or see sockeye doctor\n")
+	w.check(t, "process = nobody", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; run it as root, or see sockeye doctor\n")
 	w.check(t, "sport = foo", exitUnknown, "sockeye: filter: expected a port at \"sport = »foo«\"\n")
 	w.check(t, "woh 80", exitUnknown, "sockeye: filter: no field is called \"woh\" at \"»woh« 80\"; it is no command either, see sockeye --help\n")
 	w.check(t, "--bogus", exitUnknown, "sockeye: unknown flag: --bogus; see sockeye --help\n")

@@ -79,6 +79,14 @@ func oneLine(err error) string {
 	return view.CleanText(strings.Join(strings.Fields(err.Error()), " "))
 }
 
+// count is "1 socket" or "2 sockets".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 func (e *Env) root() *cobra.Command {
 	cobra.MousetrapHelpText = "" // a double-click shows the table instead of a lecture
 	root := e.listCommand("sockeye [list] [flags] [filter]")

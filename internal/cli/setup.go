@@ -10,12 +10,16 @@ import (
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
-const setupLong = `Leave the BPF programs that read the socket table in the kernel, under
-/sys/fs/bpf/sockeye, until setup --undo or the next boot. It needs root (Linux).
+const setupLong = `Leave the BPF programs that read the socket table in the kernel, in a BPF file
+system under /run, until setup --undo or the next boot. It needs root (Linux).
 
 Root gains a faster start. With --everyone all users of this machine can see which
 process holds every socket, also those of root and of other users; Linux otherwise
 shows them only their own. It does not let them change anything.`
+
+// leastSockets is the smallest pinned walker that can be of use: one is used only where it has room for all sockets and a
+// thousand to come.
+const leastSockets = 4096
 
 func (e *Env) setupCommand() *cobra.Command {
 	var cfg netstat.PinConfig
@@ -23,10 +27,15 @@ func (e *Env) setupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "setup [--everyone] [--max-sockets N] | setup --undo", Short: "Let every user see every owner, and start faster",
 		Long: setupLong, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return e.setup(cfg, undo) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("max-sockets") && cfg.MaxSockets < leastSockets {
+				return fmt.Errorf("--max-sockets %d is too few to be of use: %d is the least", cfg.MaxSockets, leastSockets)
+			}
+			return e.setup(cfg, undo)
+		},
 	}
 	cmd.Flags().BoolVar(&cfg.Everyone, "everyone", false, "let every user of this machine see the owner of every socket")
-	cmd.Flags().IntVar(&cfg.MaxSockets, "max-sockets", 0, "sockets the kernel makes room for (default 262144, 28 MiB)")
+	cmd.Flags().IntVar(&cfg.MaxSockets, "max-sockets", 0, "sockets the kernel makes room for, 4096 or more (default 262144, 28 MiB)")
 	cmd.Flags().BoolVar(&undo, "undo", false, "take it back")
 	cmd.MarkFlagsMutuallyExclusive("undo", "everyone")
 	cmd.MarkFlagsMutuallyExclusive("undo", "max-sockets")
@@ -34,12 +43,14 @@ func (e *Env) setupCommand() *cobra.Command {
 }
 
 const (
-	saysEveryone = "opening: every user of this machine will be able to see which process holds every socket\n"
-	saysRoot     = "pinning for root only: other users see no more than before (see --everyone)\n"
+	saysEveryone = "opened: every user of this machine can now see which process holds every socket\n"
+	saysRoot     = "pinned for root only: other users see no more than before (see --everyone)\n"
 	saysDone     = "done; until the next boot or sockeye setup --undo\n"
 	saysUndone   = "undone: nothing of sockeye is left in the kernel\n"
 )
 
+// setup says what it did only when it is done: most failures are those of users who may not, and nothing is to be read
+// beside the error.
 func (e *Env) setup(cfg netstat.PinConfig, undo bool) error {
 	if undo {
 		if err := e.Unpin(); err != nil {
@@ -47,20 +58,14 @@ func (e *Env) setup(cfg netstat.PinConfig, undo bool) error {
 		}
 		return e.print(saysUndone)
 	}
-	if cfg.MaxSockets < 0 {
-		return errors.New("--max-sockets is a number of sockets, 0 for the default")
+	if err := e.Pin(cfg); err != nil {
+		return setupFailed("setup", err)
 	}
 	says := saysRoot
 	if cfg.Everyone {
 		says = saysEveryone
 	}
-	if err := e.print(says); err != nil {
-		return err
-	}
-	if err := e.Pin(cfg); err != nil {
-		return setupFailed("setup", err)
-	}
-	return e.print(saysDone)
+	return e.print(says + saysDone)
 }
 
 func setupFailed(what string, err error) error {

@@ -23,7 +23,8 @@ const whoLong = `Say which processes own a local port.
 Every process that holds a socket with the port is named: processes that share
 it after a fork, listeners side by side (SO_REUSEPORT), IPv4 and IPv6. Where a
 container's proxy has the port, what is behind it is looked for (root) or taken
-from the proxy's command line.
+from the proxy's command line. What belongs to nobody (TIME_WAIT, sockets of the
+kernel) is told where nobody owns the port, with -a, and to programs.
 
 Exit status: 0 when the port is owned, 1 when nobody owns it (connections in
 TIME_WAIT belong to nobody), 2 when it could not be found out, mostly for want of
@@ -37,14 +38,21 @@ type whoFlags struct {
 func (e *Env) whoCommand() *cobra.Command {
 	var f whoFlags
 	cmd := &cobra.Command{
-		Use: "who PORT[/tcp|/udp]...", Short: "Say who owns a port", Long: whoLong, Args: cobra.MinimumNArgs(1),
+		Use: "who PORT[/tcp|/udp]...", Short: "Say who owns a port", Long: whoLong, Args: needsPort,
 		RunE:              func(cmd *cobra.Command, args []string) error { return e.who(cmd.Context(), &f, args) },
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "list the connections one by one")
+	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "every connection in a line, and what nobody owns beside what is owned")
 	cmd.Flags().BoolVarP(&f.numeric, "numeric", "n", false, "user ids instead of names in the rows")
 	f.output.addTo(cmd)
 	return cmd
+}
+
+func needsPort(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("who needs a port, as in sockeye who 8080")
+	}
+	return nil
 }
 
 // question is one port that was asked for; proto 0 is TCP and UDP.
@@ -78,29 +86,81 @@ func (e *Env) who(ctx context.Context, f *whoFlags, args []string) error {
 		return err
 	}
 	defer table.Close()
-	var snap netstat.Snapshot
-	if err := table.Read(whoQuery(questions), &snap); err != nil {
+	r := &whoRun{flags: f, table: table, names: &names}
+	if err := r.ask(ctx, questions, f.all || format != view.Table); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return e.answerAll(&whoRun{flags: f, table: table, names: &names, questions: questions, snap: &snap}, format)
+	return e.answerAll(r, format)
 }
 
 // whoRun is a who command on its way.
 type whoRun struct {
-	flags     *whoFlags
-	table     SocketTable
-	names     *view.Names
-	questions []question
-	snap      *netstat.Snapshot
+	flags   *whoFlags
+	table   SocketTable
+	names   *view.Names
+	asked   []asked
+	partial []error
+}
+
+// asked is a question and the sockets of the last reading for it, in which those of other ports may be too.
+type asked struct {
+	question
+	sockets []netstat.Socket
+}
+
+// ask reads the table. Sockets without an owner take longer to find, so that only a port of which nobody else is found is
+// read with them, unless the answer is to be complete.
+func (r *whoRun) ask(ctx context.Context, questions []question, complete bool) error {
+	for _, q := range questions {
+		r.asked = append(r.asked, asked{question: q})
+	}
+	if err := r.read(ctx, func(*asked) bool { return true }, !complete); err != nil || complete {
+		return err
+	}
+	unowned := func(a *asked) bool { return a.code() != exitFound }
+	return r.read(ctx, unowned, false)
+}
+
+// read reads the sockets of some of the ports.
+func (r *whoRun) read(ctx context.Context, wanted func(*asked) bool, held bool) error {
+	var some []*asked
+	for i := range r.asked {
+		if a := &r.asked[i]; wanted(a) {
+			some = append(some, a)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	q := whoQuery(some)
+	q.Held = held
+	var snap netstat.Snapshot
+	if err := r.table.Read(q, &snap); err != nil {
+		return err
+	}
+	for _, a := range some {
+		a.sockets = snap.Sockets
+	}
+	if len(some) == len(r.asked) {
+		r.partial = nil // nothing is left of an earlier reading
+	}
+	r.addPartial(snap.Partial)
+	return ctx.Err()
+}
+
+// addPartial says nothing twice.
+func (r *whoRun) addPartial(more []error) {
+	for _, p := range more {
+		if !slices.ContainsFunc(r.partial, func(said error) bool { return said.Error() == p.Error() }) {
+			r.partial = append(r.partial, p)
+		}
+	}
 }
 
 func (e *Env) answerAll(r *whoRun, format view.Format) error {
 	var answers []answer
-	for _, q := range r.questions {
-		answers = append(answers, q.answers(r.snap.Sockets)...)
+	for _, a := range r.asked {
+		answers = append(answers, a.answers()...)
 	}
 	r.names.Details = e.details
 	var err error
@@ -115,13 +175,13 @@ func (e *Env) answerAll(r *whoRun, format view.Format) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range r.snap.Partial {
+	for _, p := range r.partial {
 		e.note(p)
 	}
-	return quit(worst(r.questions, r.snap.Sockets))
+	return quit(worst(r.asked))
 }
 
-func whoQuery(questions []question) netstat.Query {
+func whoQuery(questions []*asked) netstat.Query {
 	q := netstat.Query{Owner: netstat.OwnerModule, Ordered: true}
 	for _, one := range questions {
 		q.Protos |= one.protos()
@@ -143,14 +203,14 @@ func (q question) protos() netstat.Protos {
 }
 
 // answers are one for each protocol asked for.
-func (q question) answers(sockets []netstat.Socket) (found []answer) {
+func (q asked) answers() (found []answer) {
 	for _, proto := range []netstat.Proto{netstat.TCP, netstat.UDP} {
 		if !q.protos().Has(proto) {
 			continue
 		}
 		a := answer{port: q.port, proto: proto}
-		for i := range sockets {
-			if s := &sockets[i]; s.Proto == proto && s.Local.Port() == q.port {
+		for i := range q.sockets {
+			if s := &q.sockets[i]; s.Proto == proto && s.Local.Port() == q.port {
 				a.sockets = append(a.sockets, s)
 			}
 		}
@@ -159,20 +219,25 @@ func (q question) answers(sockets []netstat.Socket) (found []answer) {
 	return found
 }
 
-// worst is the exit code: of each port the best its protocols give, of several ports the worst.
-func worst(questions []question, sockets []netstat.Socket) int {
+// worst is the exit code: of several ports the worst counts.
+func worst(all []asked) int {
 	code := exitFound
-	for _, q := range questions {
-		one := exitNotFound
-		for _, a := range q.answers(sockets) {
-			switch c := a.code(); {
-			case c == exitFound:
-				one = exitFound
-			case c == exitUnknown && one != exitFound:
-				one = exitUnknown
-			}
+	for _, a := range all {
+		code = max(code, a.code())
+	}
+	return code
+}
+
+// code is the best that the protocols of a port give: owned by one, else hidden in one.
+func (q asked) code() int {
+	code := exitNotFound
+	for _, a := range q.answers() {
+		switch c := a.code(); {
+		case c == exitFound:
+			return exitFound
+		case c == exitUnknown:
+			code = exitUnknown
 		}
-		code = max(code, one)
 	}
 	return code
 }
@@ -246,8 +311,8 @@ func (e *Env) whoJSON(r *whoRun, answers []answer) error {
 		dst = append(dst, "]}"...)
 	}
 	dst = append(dst, "\n]"...)
-	if len(r.snap.Partial) > 0 {
-		dst = view.AppendPartial(dst, r.snap.Partial)
+	if len(r.partial) > 0 {
+		dst = view.AppendPartial(dst, r.partial)
 	}
 	return e.print(string(append(dst, "}\n"...)))
 }
@@ -267,7 +332,7 @@ func (e *Env) whoRows(r *whoRun, answers []answer, format view.Format) error {
 			}
 		}
 	}
-	if err := w.Close(r.snap.Partial); err != nil {
+	if err := w.Close(r.partial); err != nil {
 		return writeFailed(err)
 	}
 	return nil

@@ -52,13 +52,70 @@ func TestWhoJSON(t *testing.T) {
 	}
 }
 
-func TestWhoQuery(t *testing.T) {
-	w := newWorld(t)
-	w.check(t, "who 53 8080 53", exitFound, "")
-	want := netstat.Query{Protos: netstat.QueryTCP | netstat.QueryUDP, LocalPorts: []uint16{53, 8080}, Owner: netstat.OwnerModule, Ordered: true}
-	if !reflect.DeepEqual(w.table.queries, []netstat.Query{want}) {
-		t.Errorf("%+v", w.table.queries)
+// TestWhoQueries: sockets without an owner take long to find, so they are asked for only where nothing else was found, or
+// where the answer is to be complete.
+func TestWhoQueries(t *testing.T) {
+	const both = netstat.QueryTCP | netstat.QueryUDP
+	held := func(protos netstat.Protos, ports ...uint16) netstat.Query {
+		return netstat.Query{Protos: protos, LocalPorts: ports, Owner: netstat.OwnerModule, Ordered: true, Held: true}
 	}
+	full := func(protos netstat.Protos, ports ...uint16) netstat.Query {
+		q := held(protos, ports...)
+		q.Held = false
+		return q
+	}
+	for line, c := range map[string]struct {
+		code int
+		want []netstat.Query
+	}{
+		"who 53 8080 53":     {exitFound, []netstat.Query{held(both, 53, 8080)}},
+		"who 81":             {exitNotFound, []netstat.Query{held(both, 81), full(both, 81)}},
+		"who 2049/tcp":       {exitNotFound, []netstat.Query{held(netstat.QueryTCP, 2049), full(netstat.QueryTCP, 2049)}},
+		"who 631":            {exitUnknown, []netstat.Query{held(both, 631), full(both, 631)}},
+		"who 8080 81/tcp 1":  {exitNotFound, []netstat.Query{held(both, 1, 81, 8080), full(both, 1, 81)}},
+		"who 8080 53/tcp":    {exitNotFound, []netstat.Query{held(both, 53, 8080), full(netstat.QueryTCP, 53)}},
+		"who 53/udp 53/tcp":  {exitNotFound, []netstat.Query{held(both, 53), full(netstat.QueryTCP, 53)}},
+		"who 8080 --json":    {exitFound, []netstat.Query{full(both, 8080)}},
+		"who 8080 --jsonl":   {exitFound, []netstat.Query{full(both, 8080)}},
+		"who 8080 --csv":     {exitFound, []netstat.Query{full(both, 8080)}},
+		"who 8080 -a":        {exitFound, []netstat.Query{full(both, 8080)}},
+		"who 81 --json":      {exitNotFound, []netstat.Query{full(both, 81)}},
+		"who 8080 50000/tcp": {exitFound, []netstat.Query{held(both, 8080, 50000)}},
+	} {
+		w := newWorld(t)
+		w.check(t, line, c.code, "")
+		if !reflect.DeepEqual(w.table.queries, c.want) || w.table.opened != 1 || !w.table.closed {
+			t.Errorf("%s: opened %d times, asks for %+v", line, w.table.opened, w.table.queries)
+		}
+	}
+}
+
+// TestWhoMerges: of two readings, each port's sockets are from one of them, and what is missing is said once.
+func TestWhoMerges(t *testing.T) {
+	w := newWorld(t)
+	w.table.partial = []error{errors.New("half is hidden")}
+	w.check(t, "who 8080 81 53/udp 53/tcp", exitNotFound, "sockeye: note: half is hidden\n")
+	golden(t, "who-merged.txt", w.out.String())
+}
+
+// TestWhoHidden: of sockets whose owner is hidden each user and unit is named.
+func TestWhoHidden(t *testing.T) {
+	w := newWorld(t)
+	hidden := func(state netstat.State, remote string, uid uint32, unit string, m netstat.Missing) netstat.Socket {
+		s := without(tcp(state, "10.0.0.1:80", remote), m)
+		s.UID, s.Module = uid, unit
+		return s
+	}
+	w.table.sockets = []netstat.Socket{
+		hidden(netstat.Listen, "0.0.0.0:0", 0, "", netstat.MissingPermission),
+		hidden(netstat.Established, "192.0.2.1:1", 33, "", netstat.MissingPermission),
+		hidden(netstat.Listen, "0.0.0.0:0", 0, "", netstat.MissingPermission),
+		hidden(netstat.Established, "192.0.2.1:2", 33, "", netstat.MissingPermission),
+		hidden(netstat.Established, "192.0.2.1:3", 33, "web.service", netstat.MissingPermission),
+		hidden(netstat.Established, "192.0.2.1:4", 33, "web.service", netstat.MissingUnknown),
+	}
+	w.check(t, "who 80", exitUnknown, "")
+	golden(t, "who-hidden.txt", w.out.String())
 }
 
 func TestWhoBadUsage(t *testing.T) {
@@ -70,7 +127,7 @@ func TestWhoBadUsage(t *testing.T) {
 		}
 	}
 	w.check(t, "who 99999", exitUnknown, "sockeye: \"99999\": a port is a number from 1 to 65535 or the name of a service, and may end in /tcp or /udp\n")
-	w.check(t, "who", exitUnknown, "sockeye: requires at least 1 arg(s), only received 0\n")
+	w.check(t, "who", exitUnknown, "sockeye: who needs a port, as in sockeye who 8080\n")
 	w.table.readErr = errors.New("no way")
 	w.check(t, "who 80", exitUnknown, "sockeye: no way\n")
 }
@@ -135,15 +192,49 @@ func TestSetup(t *testing.T) {
 	w := newWorld(t)
 	var got netstat.PinConfig
 	w.Pin = func(c netstat.PinConfig) error { got = c; return nil }
-	w.check(t, "setup --everyone --max-sockets 1000", exitFound, "")
-	if got != (netstat.PinConfig{Everyone: true, MaxSockets: 1000}) || w.out.String() != saysEveryone+saysDone {
+	w.check(t, "setup --everyone --max-sockets 4096", exitFound, "")
+	if got != (netstat.PinConfig{Everyone: true, MaxSockets: 4096}) || w.out.String() != saysEveryone+saysDone {
 		t.Errorf("%+v %s", got, w.out.String())
 	}
-	w.Pin = func(netstat.PinConfig) error { return &netstat.OpError{Op: "pin", Err: fs.ErrPermission} }
-	w.check(t, "setup", exitUnknown, "sockeye: setup needs root: run it with sudo (netstat: pin: permission denied)\n")
+	w.check(t, "setup", exitFound, "")
+	if got != (netstat.PinConfig{}) || w.out.String() != saysRoot+saysDone {
+		t.Errorf("%+v %s", got, w.out.String())
+	}
 	w.Unpin = func() error { return errors.ErrUnsupported }
 	w.check(t, "setup --undo", exitUnknown, "sockeye: undo does not work on this system (unsupported operation); see sockeye doctor\n")
 	w.check(t, "setup --undo --everyone", exitUnknown, "sockeye: if any flags in the group [undo everyone] are set none of the others can be; [everyone undo] were all set\n")
+	w.check(t, "setup --help", exitFound, "")
+	if help := w.out.String(); strings.Contains(help, "/sys/fs/bpf") || !strings.Contains(help, "in a BPF file\nsystem under /run") {
+		t.Errorf("%s", help)
+	}
+}
+
+// TestSetupFails: what failed has not been announced.
+func TestSetupFails(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		err  error
+		says string
+	}{
+		{&netstat.OpError{Op: "pin", Err: fs.ErrPermission}, "setup needs root: run it with sudo (netstat: pin: permission denied)"},
+		{&netstat.OpError{Op: "pin", Err: errors.ErrUnsupported}, "setup does not work on this system (netstat: pin: unsupported operation); see sockeye doctor"},
+		{errors.New("no way"), "setup: no way; see sockeye doctor"},
+	} {
+		w.Pin = func(netstat.PinConfig) error { return c.err }
+		w.check(t, "setup --everyone", exitUnknown, "sockeye: "+c.says+"\n")
+		if w.out.Len() > 0 {
+			t.Errorf("%v: says %q", c.err, w.out.String())
+		}
+	}
+}
+
+// TestSetupTooSmall: a pinned walker that no machine could use is refused.
+func TestSetupTooSmall(t *testing.T) {
+	w := newWorld(t)
+	w.Pin = func(netstat.PinConfig) error { t.Error("pinned"); return nil }
+	for _, n := range []string{"4095", "1", "0", "-1"} {
+		w.check(t, "setup --max-sockets "+n, exitUnknown, "sockeye: --max-sockets "+n+" is too few to be of use: 4096 is the least\n")
+	}
 }
 
 func TestDoctor(t *testing.T) {

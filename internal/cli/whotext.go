@@ -33,8 +33,8 @@ func (p *page) title(format string, args ...any) {
 // whoText answers every question in turn. Of a port that one protocol owns, the other, which has nothing, is not mentioned.
 func (e *Env) whoText(r *whoRun) error {
 	var p page
-	for _, q := range r.questions {
-		answers := q.answers(r.snap.Sockets)
+	for _, q := range r.asked {
+		answers := q.answers()
 		silent := func(a answer) bool { return len(a.sockets) == 0 }
 		if slices.ContainsFunc(answers, func(a answer) bool { return !silent(a) }) {
 			answers = slices.DeleteFunc(answers, silent)
@@ -222,42 +222,70 @@ func (e *Env) unownedText(p *page, r *whoRun, a *answer, name string, owned bool
 	}
 	slices.Sort(reasons)
 	for _, m := range reasons {
-		p.line(missingWord(m), "%s", e.missingText(r, m, rows[m]))
+		e.missingText(p, r, m, rows[m])
 	}
 }
 
-func missingWord(m netstat.Missing) string {
-	if m.Hides() {
-		return "hidden"
+// missingText says what has no owner, or none that may be seen; of those the socket itself tells the user and the unit.
+func (e *Env) missingText(p *page, r *whoRun, m netstat.Missing, rows []*netstat.Socket) {
+	if !m.Hides() {
+		p.line("no owner", "%s: %s", countStates(rows), whyOwnerless(m))
+		return
 	}
-	return "no owner"
+	groups := byUserAndUnit(r.names, rows)
+	if len(groups) == 1 {
+		p.line("hidden", "%s; %s", groups[0], whyHidden(m))
+		return
+	}
+	label := "hidden"
+	for _, text := range groups {
+		p.line(label, "%s", text)
+		label = ""
+	}
+	p.line("", "%s", whyHidden(m))
 }
 
-func (e *Env) missingText(r *whoRun, m netstat.Missing, rows []*netstat.Socket) string {
-	text := countStates(rows)
+func whyHidden(m netstat.Missing) string {
+	if m == netstat.MissingPermission {
+		return "not permitted to see the process: run as root, or see sockeye setup"
+	}
+	return "the system does not tell the process"
+}
+
+func whyOwnerless(m netstat.Missing) string {
 	switch m {
-	case netstat.MissingPermission:
-		return text + owns(r, rows) + "; not permitted to see the process: run as root, or see sockeye setup"
-	case netstat.MissingUnknown:
-		return text + owns(r, rows) + "; the system does not tell the process"
 	case netstat.MissingTimeWait:
-		return text + ": closed, the kernel keeps the port for late packets"
+		return "closed, the kernel keeps the port for late packets"
 	case netstat.MissingOrphan:
-		return text + ": the process has closed it, the kernel finishes the connection"
+		return "the process has closed it, the kernel finishes the connection"
 	case netstat.MissingNotAccepted:
-		return text + ": not accepted by the listener yet"
+		return "not accepted by the listener yet"
 	case netstat.MissingNoHolder:
-		return text + ": no process has it open, the kernel itself may use it"
+		return "no process has it open, the kernel itself may use it"
 	}
-	return text
+	return m.String()
 }
 
-// owns tells of a hidden owner what the socket itself tells: its user and unit.
-func owns(r *whoRun, rows []*netstat.Socket) string {
-	s := rows[0]
-	text := ""
+// byUserAndUnit sums sockets up for each user and unit, in the order in which these come.
+func byUserAndUnit(n *view.Names, rows []*netstat.Socket) (texts []string) {
+	groups := make(map[string][]*netstat.Socket)
+	var order []string
+	for _, s := range rows {
+		of := userAndUnit(n, s)
+		if groups[of] == nil {
+			order = append(order, of)
+		}
+		groups[of] = append(groups[of], s)
+	}
+	for _, of := range order {
+		texts = append(texts, countStates(groups[of])+of)
+	}
+	return texts
+}
+
+func userAndUnit(n *view.Names, s *netstat.Socket) (text string) {
 	if s.HasUID {
-		text += " of user " + r.names.User(s.UID)
+		text += " of user " + n.User(s.UID)
 	}
 	if s.Module != "" {
 		text += ", unit " + s.Module
