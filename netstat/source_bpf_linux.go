@@ -147,7 +147,7 @@ func (p *pass) filelessStates() uint32 {
 	case p.later || p.q.Held:
 		states &= unhashedStates
 	case p.everyConnection():
-		states = connectionlessStates // the count can only be compared when all are there
+		states = inetdiag.AllStates &^ (1 << rawsock.Established) // the count can only be compared when all are there
 	}
 	if len(p.q.LocalPorts) > 0 {
 		return states
@@ -158,8 +158,7 @@ func (p *pass) filelessStates() uint32 {
 const (
 	// unhashedStates are those whose sockets are not in the table of connections, so that they are listed in no time.
 	unhashedStates = 1<<rawsock.Listen | 1<<rawsock.BoundInactive | 1<<rawsock.Close
-	// connectionlessStates are all in which sockets commonly have no descriptor.
-	connectionlessStates = inetdiag.AllStates &^ (1 << rawsock.Established)
+	hashedStates   = inetdiag.AllStates &^ unhashedStates
 )
 
 // batches carries what the walk brings to another goroutine, so that it is looked at while the walk goes on. An empty
@@ -245,29 +244,45 @@ func (p *pass) merge() {
 	p.merged = len(p.more)
 }
 
-// listRest lists connections that are in no descriptor table, as far as there can be any: those half open, waiting to be
-// accepted or on their way out, and established ones that the kernel counts and the walk has not seen.
+// listRest lists connections that are in no descriptor table, as far as there can be any, cheapest first: those that wait
+// to be accepted; those on their way out or half open; every one. A further list replaces one that was not enough, because
+// rows without a file have nothing by which one could be told from another.
 func (p *pass) listRest() {
-	if !p.everyConnection() {
+	if !p.everyConnection() || p.allFound() && !(p.later && p.half) {
 		return
 	}
-	if p.later {
-		if p.allFound() && !p.half {
+	ports, start := p.waiting(), p.mark()
+	if p.later && !p.half && len(ports) > 0 {
+		p.listMore(p.tcp(hashedStates, ports))
+		if p.allFound() {
 			return
 		}
-		p.listMore(p.tcp(connectionlessStates&^unhashedStates, nil))
+		p.undo(start)
 	}
-	rows, more, found := len(p.t.rows.list), p.merged, p.found
-	if ports := p.waiting(); len(ports) > 0 {
+	if p.later {
+		p.listMore(p.tcp(hashedStates&^(1<<rawsock.Established), nil))
+		start = p.mark()
+	}
+	if len(ports) > 0 {
 		p.listMore(p.tcp(1<<rawsock.Established, ports))
 	}
-	if p.allFound() {
-		return
+	if !p.allFound() {
+		p.undo(start)
+		p.listMore(p.tcp(1<<rawsock.Established, nil))
 	}
-	// The whole list replaces that of the waiting: rows without a file have nothing by which one could be told from another.
-	p.t.rows.truncate(rows)
-	p.more, p.merged, p.found = p.more[:more], more, found
-	p.listMore(p.tcp(1<<rawsock.Established, nil))
+}
+
+// mark is a state of the table to which undo returns.
+type mark struct {
+	rows, more int
+	found      inUse
+}
+
+func (p *pass) mark() mark { return mark{len(p.t.rows.list), p.merged, p.found} }
+
+func (p *pass) undo(m mark) {
+	p.t.rows.truncate(m.rows)
+	p.more, p.merged, p.found = p.more[:m.more], m.more, m.found
 }
 
 // allFound reports whether every connection is proven to be found. One that began and went to TIME_WAIT meanwhile is new,
