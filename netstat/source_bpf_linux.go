@@ -41,10 +41,9 @@ func (b *bpfSource) close() error   { return errors.Join(b.it.Close(), b.list.cl
 func (b *bpfSource) fill(t *table, q *Query) error {
 	p := &pass{bpfSource: b, t: t, q: q}
 	p.count()
-	listed := make(chan error, 1)
-	go func() { listed <- p.listFileless() }()
+	listed := p.beside(p.listFileless)
 	err := p.walk()
-	listErr := <-listed
+	listErr := listed()
 	if err != nil {
 		return p.withoutOwners(err)
 	}
@@ -161,6 +160,26 @@ const (
 	hashedStates   = inetdiag.AllStates &^ unhashedStates
 )
 
+// small is how many connections are gone through sooner than another processor wakes up to help.
+const small = 16384
+
+func (p *pass) small() bool { return p.before.known && p.before.inUse[0]+p.before.inUse[1] < small }
+
+// beside runs a listing while the walk goes on, or at once where it is quick, and returns what waits for it.
+func (p *pass) beside(list func() error) (wait func() error) {
+	if p.later || p.q.Held {
+		err := list()
+		return func() error { return err }
+	}
+	listed := make(chan error, 1)
+	go func() { listed <- list() }()
+	return func() error { return <-listed }
+}
+
+// Begin and Take make rows of what the walk brings, on its own goroutine.
+func (p *pass) Begin()                { p.again() }
+func (p *pass) Take(b sockiter.Batch) { p.take(&b) }
+
 // batches carries what the walk brings to another goroutine, so that it is looked at while the walk goes on. An empty
 // batch is a new beginning.
 type batches chan sockiter.Batch
@@ -170,6 +189,9 @@ func (b batches) Take(got sockiter.Batch) { b <- got }
 
 // walk runs the iterator and makes rows of what it brings.
 func (p *pass) walk() (err error) {
+	if p.small() || p.q.Held {
+		return p.it.Run(p.want(), p)
+	}
 	got := make(batches, 16)
 	go func() {
 		defer close(got)
