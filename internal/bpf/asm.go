@@ -82,7 +82,8 @@ type insn struct {
 	dst, src Reg
 	off      int16
 	imm      int32
-	label    string // jump target, or function whose address is loaded
+	label    string // jump target, or function that is called or whose address is loaded
+	toLabel  bool
 }
 
 // Asm collects instructions. Labels may be used before they are set; Assemble resolves them. Not for concurrent use.
@@ -124,6 +125,9 @@ func (a *Asm) Callback(name string) { a.begin(name, callback) }
 func (a *Asm) Global(name string, args int) { a.begin(name, args) }
 
 func (a *Asm) begin(name string, args int) {
+	if args > maxArgs && a.err == nil {
+		a.err = fmt.Errorf("bpf: function %q has %d arguments, more than %d", name, args, maxArgs)
+	}
 	a.funcs = append(a.funcs, function{name, args})
 	a.Label(name)
 }
@@ -189,7 +193,7 @@ func (a *Asm) JumpNeImm(r Reg, i int32, l string)  { a.jump(opJne, r, 0, i, l) }
 func (a *Asm) JumpGeImm(r Reg, i int32, l string)  { a.jump(opJge, r, 0, i, l) }
 func (a *Asm) JumpSetImm(r Reg, i int32, l string) { a.jump(opJset, r, 0, i, l) }
 func (a *Asm) jump(op uint8, dst, src Reg, imm int32, label string) {
-	a.emit(insn{op: op | classJmp, dst: dst, src: src, imm: imm, label: label})
+	a.emit(insn{op: op | classJmp, dst: dst, src: src, imm: imm, label: label, toLabel: true})
 }
 
 // Call calls a helper by its number in enum bpf_func_id, CallKfunc a kernel function by its BTF id.
@@ -200,7 +204,7 @@ func (a *Asm) CallKfunc(id uint32) {
 
 // CallFunc calls a function begun by Global.
 func (a *Asm) CallFunc(name string) {
-	a.emit(insn{op: opCall | classJmp, src: pseudoCall, label: name})
+	a.emit(insn{op: opCall | classJmp, src: pseudoCall, label: name, toLabel: true})
 }
 
 // Exit returns R0.
@@ -216,7 +220,7 @@ func (a *Asm) load64(dst, kind Reg, lo, hi int32) {
 
 // LoadFunc sets dst to the address of a function begun by Callback.
 func (a *Asm) LoadFunc(dst Reg, name string) {
-	a.emit(insn{op: loadImm64, dst: dst, src: pseudoFunc, label: name})
+	a.emit(insn{op: loadImm64, dst: dst, src: pseudoFunc, label: name, toLabel: true})
 	a.emit(insn{})
 }
 
@@ -254,7 +258,7 @@ func (a *Asm) Assemble(main string) (*Program, error) {
 }
 
 func (a *Asm) resolve(at int, in *insn) error {
-	if in.label == "" {
+	if !in.toLabel {
 		return nil
 	}
 	to, ok := a.labels[in.label]

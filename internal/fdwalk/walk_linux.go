@@ -109,11 +109,8 @@ func (w *Walker) list() error {
 	if _, err := unix.Seek(w.proc, 0, unix.SEEK_SET); err != nil {
 		return err
 	}
-	if len(w.workers) == 0 {
-		w.workers = append(w.workers, newWorker())
-	}
 	w.pids = w.pids[:0]
-	return eachNumber(w.proc, w.workers[0].names, func(_ []byte, pid uint32) bool {
+	return eachNumber(w.proc, w.first().names, func(_ []byte, pid uint32) bool {
 		w.pids = append(w.pids, pid)
 		return true
 	})

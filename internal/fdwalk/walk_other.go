@@ -17,3 +17,9 @@ func (*Walker) Walk(Options, func(*Process)) (Report, error) {
 
 // Close does nothing.
 func (*Walker) Close() error { return nil }
+
+// Recheck finds nothing.
+func (*Walker) Recheck([]Process, *Set, func(*Process)) Report { return Report{} }
+
+// Denied returns errors.ErrUnsupported.
+func (*Walker) Denied() (int, error) { return 0, &Error{Op: "list", Err: errors.ErrUnsupported} }
