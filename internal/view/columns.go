@@ -18,6 +18,7 @@ type Column struct {
 	aliases []string
 	shrink  int  // where the terminal is narrow: 0 keeps it whole, else the least width it is cut to
 	drop    int  // and left out altogether, the highest first; 0 is never
+	squeeze int  // and where that is not enough either, the least width it is cut to
 	port    bool // cut before the last ':'
 	wide    bool // may hold more than ASCII; an address does not
 

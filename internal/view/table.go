@@ -3,13 +3,12 @@ package view
 import (
 	"encoding/binary"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
-// layoutRows is how many rows are looked at to find the widths of the columns. Later rows are written as they come; a cell
-// that is longer pushes the rest of its line.
+// layoutRows is how many rows are looked at to find the widths of the columns, where lines have no bound. Later rows are
+// written as they come; a cell that is longer pushes the rest of its line.
 const layoutRows = 1000
 
 const gap = 2 // spaces between columns
@@ -36,6 +35,7 @@ type table struct {
 type tableColumn struct {
 	*Column
 	width   int
+	least   int  // to which the width may be cut; 0 is not at all
 	cut     bool // cells are cut to the width
 	dropped bool
 	state   bool // coloured by state
@@ -45,7 +45,7 @@ type tableColumn struct {
 func newTable(out stream, opt *Options) *table {
 	t := &table{stream: out, names: opt.Names, color: opt.Color, fixed: opt.Fixed, noHeader: opt.NoHeader, width: opt.Width}
 	for _, c := range opt.Columns {
-		col := tableColumn{Column: c, state: c.Name == "state"}
+		col := tableColumn{Column: c, least: c.shrink, state: c.Name == "state"}
 		if !opt.NoHeader {
 			col.width = textWidth([]byte(c.Header))
 		}
@@ -54,7 +54,7 @@ func newTable(out stream, opt *Options) *table {
 	return t
 }
 
-// Row holds the first rows back, then writes.
+// Row holds the first rows back, then writes; where lines are bound, it holds all of them.
 func (t *table) Row(s *netstat.Socket) error {
 	if t.laid {
 		t.write(s)
@@ -66,7 +66,7 @@ func (t *table) Row(s *netstat.Socket) error {
 		t.cols[i].width = max(t.cols[i].width, textWidth(t.held[start:]))
 		t.ends = append(t.ends, int32(len(t.held)))
 	}
-	if t.states = append(t.states, s.State); len(t.states) == layoutRows {
+	if t.states = append(t.states, s.State); len(t.states) == layoutRows && t.width == 0 {
 		t.layOut()
 	}
 	return t.err
@@ -251,14 +251,29 @@ func stateColor(st netstat.State) string {
 }
 
 // fit makes the table as narrow as the terminal: it cuts columns of long texts, the longest first, and where that is not
-// enough, leaves out the least important columns. Ports, process ids and states are never touched.
+// enough, leaves out the least important columns. Then owners are cut further. Ports and states are never touched, and of
+// the owners that are shown, neither are process ids.
 func (t *table) fit() {
 	natural := slices.Clone(t.cols)
-	for t.width > 0 && !t.shrink() && t.dropOne() {
+	for t.width > 0 && !t.shrink() {
+		if !t.dropOne() {
+			t.squeeze()
+			return
+		}
 		for i := range t.cols {
 			t.cols[i].width, t.cols[i].cut = natural[i].width, false
 		}
 	}
+}
+
+// squeeze is for when all else was not enough.
+func (t *table) squeeze() {
+	for i := range t.cols {
+		if c := &t.cols[i]; c.squeeze > 0 {
+			c.least = c.squeeze
+		}
+	}
+	t.shrink()
 }
 
 // shrink cuts columns until the table fits, and reports whether it does.
@@ -289,9 +304,9 @@ func (t *table) shrinkOne(over int) bool {
 	best, room, next := -1, 0, 0
 	for i := range t.cols {
 		c := &t.cols[i]
-		if r := c.width - c.shrink; c.shrink > 0 && !c.dropped && r > room {
+		if r := c.width - c.least; c.least > 0 && !c.dropped && r > room {
 			best, room, next = i, r, room
-		} else if c.shrink > 0 && !c.dropped && r > next {
+		} else if c.least > 0 && !c.dropped && r > next {
 			next = r
 		}
 	}
@@ -316,35 +331,4 @@ func (t *table) dropOne() bool {
 		t.cols[best].dropped = true
 	}
 	return best >= 0
-}
-
-// appendCut writes a cell cut to its column's width, with '…' where something is missing. An address keeps its port.
-func appendCut(dst, text []byte, c *tableColumn) []byte {
-	if textWidth(text) <= c.width {
-		return append(dst, text...)
-	}
-	tail := text[len(text):]
-	if i := lastColon(text); c.port && i > 0 && len(text)-i < c.width {
-		text, tail = text[:i], text[i:]
-	}
-	room := c.width - 1 - len(tail)
-	used := 0
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		if used += runeWidth(r); used > room {
-			break
-		}
-		dst = append(dst, text[i:i+size]...)
-		i += size
-	}
-	return append(append(dst, "…"...), tail...)
-}
-
-func lastColon(text []byte) int {
-	for i := len(text) - 1; i >= 0; i-- {
-		if text[i] == ':' {
-			return i
-		}
-	}
-	return -1
 }

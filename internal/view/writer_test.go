@@ -79,6 +79,68 @@ func TestNarrowTable(t *testing.T) {
 	}
 }
 
+// TestNarrowestTable: every set of columns that flags choose fits 80 cells, however long its cells, also of rows that come
+// late; 80 is the least that is promised.
+func TestNarrowestTable(t *testing.T) {
+	short, long := sampleSockets(), sampleSockets()[:1]
+	long[0].Local, long[0].Remote = ap("[2001:db8:1:2:3:4:5:6]:50000"), ap("[2001:db8:1:2:3:4:5:7]:50001")
+	long[0].State, long[0].Module, long[0].Proto = netstat.Established, "a-unit-with-a-long-name.service", netstat.TCP
+	long[0].RecvQ, long[0].SendQ, long[0].Inode, long[0].Cookie, long[0].UID = 1<<31, 1<<31, 1<<31, 1<<60, 1<<31
+	long[0].Info = netstat.TCPInfo{Known: true, Sent: 1 << 50, Received: 1 << 50, RTT: 1 << 31, Retrans: 1 << 31, Cwnd: 1 << 31}
+	for pid := range 20 {
+		long[0].Owners = append(long[0].Owners, netstat.Owner{Process: &netstat.Process{PID: 4_000_000 + pid, Name: "fifteen,letters"}, FD: 1000})
+	}
+	names := sampleNames()
+	names.UserName = func(uint32) string { return "a-user-with-a-long-name" }
+	sockets := append(slices.Repeat(short, layoutRows/len(short)+1), long[0])
+	for _, choice := range []string{"", "user", "uid", "type", "netns", "netns type user", "user module inode cookie", "rx_bytes tx_bytes rtt_us retrans cwnd",
+		"netns type user inode cookie module rx_bytes tx_bytes rtt_us retrans cwnd"} {
+		opt := Options{Columns: Columns(append(strings.Fields(choice), tanp...)...), Names: names}
+		for opt.Width = 80; opt.Width < 300; opt.Width += 7 {
+			for line := range strings.Lines(render(t, opt, sockets)) {
+				if n := textWidth([]byte(strings.TrimSuffix(line, "\n"))); n > opt.Width {
+					t.Fatalf("%s: %d cells of %d: %s", choice, n, opt.Width, line)
+				}
+			}
+		}
+	}
+}
+
+// TestLeftOut: queues go before what the flags asked for, and the processes stay.
+func TestLeftOut(t *testing.T) {
+	info := append(append([]string{}, tanp...), "rx_bytes", "tx_bytes", "rtt_us", "retrans", "cwnd")
+	sockets := sampleSockets()[:4]
+	sockets[1].Info.Sent = 1 << 20
+	header, _, _ := strings.Cut(render(t, Options{Columns: Columns(info...), Width: 90}, sockets), "\n")
+	if got := strings.Join(strings.Fields(header), " "); got != "PROTO STATE LOCAL REMOTE PROCESS RX TX" {
+		t.Error(got)
+	}
+}
+
+func TestCutOwners(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"nginx[1],nginx[2]", 17, "nginx[1],nginx[2]"},
+		{"nginx[1],nginx[2]", 16, "nginx[1],+1"},
+		{"nginx[1],nginx[2],nginx[3]", 20, "nginx[1],nginx[2],+1"},
+		{"nginx[1],nginx[2],nginx[3]", 19, "nginx[1],+2"},
+		{"nginx[1],(unknown)", 16, "nginx[1],+1"},
+		{"a,b],c[1],d[2]", 13, "a,b],c[1],+1"},
+		{"sockeye.test[4194304]", 16, "sockey…[4194304]"},
+		{"sockeye.test[4194304],x[1]", 16, "soc…[4194304],+1"},
+		{"ねずみねずみ[4194304]", 16, "ねずみ…[4194304]"},
+		{"(not_accepted)", 10, "(not_acce…"},
+	} {
+		got := string(appendCutOwners(nil, []byte(c.text), c.width))
+		if got != c.want || textWidth([]byte(got)) > c.width {
+			t.Errorf("%s in %d: %s", c.text, c.width, got)
+		}
+	}
+}
+
 // TestWideTable: a table that fits is not cut.
 func TestWideTable(t *testing.T) {
 	plain := render(t, Options{Columns: Columns(tanp...)}, sampleSockets())
