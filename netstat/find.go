@@ -1,6 +1,7 @@
 package netstat
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -11,7 +12,7 @@ import (
 //   - owned: the process ids, and a nil error;
 //   - owned by nobody: no ids, and a nil error (a TIME_WAIT row belongs to nobody);
 //   - could not find out: an error, with the ids that are known; errors.Is(err, ErrOwnerUnknown) when a socket has the
-//     port but who owns it is not told, which mostly means: not permitted.
+//     port but who owns it is not told, which mostly means: not permitted; and when the table could be read in part only.
 func FindPIDsByTCPPort(port uint16) ([]int, error) { return findPIDs(QueryTCP, port) }
 
 // FindPIDsByUDPPort answers which processes own the local UDP port, as [FindPIDsByTCPPort] does for TCP.
@@ -22,12 +23,22 @@ func findPIDs(protos Protos, port uint16) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.ownersOfPort(port)
+}
+
+// ownersOfPort is the answer of a snapshot of all sockets with that port.
+func (s *Snapshot) ownersOfPort(port uint16) ([]int, error) {
 	pids, unknown := ownersOf(s.Sockets)
 	if unknown > 0 {
 		return pids, fmt.Errorf("netstat: port %d: %w for %d of %d sockets (%s)", port, ErrOwnerUnknown, unknown, len(s.Sockets), firstMissing(s.Sockets))
 	}
+	if i := slices.IndexFunc(s.Partial, isRows); i >= 0 { // a socket with that port may be among them
+		return pids, fmt.Errorf("netstat: port %d: %w: %w", port, ErrOwnerUnknown, s.Partial[i])
+	}
 	return pids, nil
 }
+
+func isRows(err error) bool { return errors.Is(err, errRows) }
 
 // ownersOf gathers the distinct process ids, and counts the sockets that have an owner nobody told us.
 func ownersOf(sockets []Socket) (pids []int, unknown int) {

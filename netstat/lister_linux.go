@@ -35,7 +35,7 @@ func openLister(netns uint32) (lister, error) {
 	if !netlink.Refused(err) {
 		return nil, err
 	}
-	return openProcNetFiles(netns)
+	return openProcNetFiles(netns, err)
 }
 
 // diag lists by sock_diag(7).
@@ -135,7 +135,7 @@ func kernelStates(s States) (bits uint32) {
 		}
 		switch st {
 		case Bound:
-			bits |= 1<<rawsock.BoundInactive | 1<<rawsock.Close
+			bits |= 1 << rawsock.BoundInactive
 		case SynRecv:
 			bits |= 1<<rawsock.SynRecv | 1<<rawsock.NewSynRecv
 		case Closed, Unconnected, DeleteTCB:
@@ -160,7 +160,7 @@ func udpStates(s States) (bits uint32) {
 // incompleteList says that a listing is short, in words for a person.
 func incompleteList(what string, err error) error {
 	if errors.Is(err, netlink.ErrInterrupted) {
-		return fmt.Errorf("%s: the table changed under every attempt to read it; rows may be missing or doubled: %w", what, err)
+		return fmt.Errorf("%s: the table changed under every attempt to read it; %w or doubled: %w", what, errRows, err)
 	}
-	return fmt.Errorf("%s could not be read: %w", what, err)
+	return fmt.Errorf("%s could not be read, so that %w: %w", what, errRows, err)
 }

@@ -18,17 +18,17 @@ type foreign struct {
 func (f *foreign) list(t *table, q *Query) {
 	all, denied, err := netns.List()
 	if err != nil {
-		t.missing(fmt.Errorf("not every network namespace can be found: %w", err))
+		t.missing(fmt.Errorf("not every network namespace can be found, so that %w: %w", errRows, err))
 	}
 	if denied > 0 {
-		t.missing(fmt.Errorf("the network namespaces of %d processes of other users are not shown: run as root", denied))
+		t.missing(errNamespacesDenied(denied))
 	}
 	for _, ns := range all {
 		if ns.Inode == uint64(t.netns) {
 			continue
 		}
 		if err := f.add(q, &ns); err != nil {
-			t.missing(fmt.Errorf("network namespace %d: %w", ns.Inode, err))
+			t.missing(incompleteList(fmt.Sprintf("network namespace %d", ns.Inode), err))
 		}
 	}
 }

@@ -120,10 +120,14 @@ type Socket struct {
 }
 
 // TCPInfo is what the kernel counts on one TCP connection. Known is false where it was not asked for or is not told.
+//
+// Sent and Received are payload bytes and, as Linux counts (tcpi_bytes_acked and tcpi_bytes_received of linux/tcp.h), some
+// sequence numbers that carry none: Sent has 1 more on the side that connected, for its SYN, and 1 more once this side's
+// FIN is acknowledged; Received 1 more for the peer's FIN.
 type TCPInfo struct {
 	Known    bool
-	Sent     uint64 // payload bytes the peer has acknowledged
-	Received uint64 // payload bytes received in order
+	Sent     uint64 // bytes that the peer has acknowledged
+	Received uint64 // bytes received in order
 	RTT      uint32 // smoothed round-trip time, microseconds
 	Retrans  uint32 // segments sent again
 	Cwnd     uint32 // congestion window, segments

@@ -94,7 +94,7 @@ func (t *table) scan(q *Query, yield func(*Socket, *Process) bool) (problems []e
 	for _, src := range plan {
 		tab, err := t.load(src, q.Ordered)
 		if err != nil {
-			failed = append(failed, err)
+			failed = append(failed, fmt.Errorf("%w: %w", errRows, err))
 			continue
 		}
 		if !t.walk(q, src, tab, yield) {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockeye-net/sockeye/internal/bpf"
 	"github.com/sockeye-net/sockeye/internal/sockiter"
 )
 
@@ -43,17 +44,29 @@ func probeMethod(m Method) Capability {
 		c.Detail = fmt.Sprintf("%d listeners read", len(s.Sockets))
 	}
 	if c.Works = err == nil; !c.Works {
-		c.Detail, c.Remedy = err.Error(), remedy(err)
+		c.Detail, c.Remedy = err.Error(), remedy(m, err)
 	}
 	return c
 }
 
-func remedy(err error) string {
+// remedy says what would make a method work. A program that the verifier refused is nothing that a privilege would cure,
+// though it says EACCES then.
+func remedy(m Method, err error) string {
+	var v *bpf.VerifierError
+	refused := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
 	switch {
-	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
-		return "run as root, or with CAP_BPF and CAP_PERFMON"
 	case errors.Is(err, errors.ErrUnsupported):
 		return "a newer kernel"
+	case errors.Is(err, sockiter.ErrNotNative):
+		return "run outside of the container, in the machine's own PID namespace"
+	case errors.As(err, &v) && v.Log != "":
+		return "please report this, with the kernel's version; the next method is used meanwhile"
+	case refused && m != Walker && m != TaskFile:
+		return "allow netlink sockets (NETLINK_SOCK_DIAG) in this sandbox"
+	case refused && os.Geteuid() == 0:
+		return "give this process CAP_BPF and CAP_PERFMON, and let its sandbox allow bpf(2)"
+	case refused:
+		return "run as root, or with CAP_BPF and CAP_PERFMON"
 	}
 	return ""
 }
@@ -78,13 +91,18 @@ func probePinned() Capability {
 func probeOwners() Capability {
 	c := Capability{Name: "owners"}
 	s, err := List(Query{Owner: OwnerPID})
-	switch {
-	case err != nil:
+	if err != nil {
 		c.Detail = err.Error()
-	case len(s.Partial) > 0:
-		c.Detail, c.Remedy = s.Partial[0].Error(), "run as root, or let an administrator run `sockeye setup --everyone` once"
-	default:
-		c.Works, c.Detail = true, fmt.Sprintf("of every process, by %v", s.Method)
+		return c
+	}
+	var gaps []string // each says what to do itself
+	for _, err := range s.Partial {
+		if !errors.Is(err, errText) {
+			gaps = append(gaps, err.Error())
+		}
+	}
+	if c.Works, c.Detail = len(gaps) == 0, strings.Join(gaps, "; "); c.Works {
+		c.Detail = fmt.Sprintf("of every process, by %v", s.Method)
 	}
 	return c
 }

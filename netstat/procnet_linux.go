@@ -9,15 +9,15 @@ import (
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 )
 
-// procNetFiles lists by the text files in /proc/net, where sock_diag is refused. They tell less: no bound sockets, no
-// interface, no counters.
+// procNetFiles lists by the text files in /proc/net, where sock_diag is refused. They tell less: see untold and note.
 type procNetFiles struct {
-	dir   string
-	netns uint32
+	dir     string
+	netns   uint32
+	refused error // why sock_diag is not used, where that was refused
 }
 
-func openProcNetFiles(netns uint32) (lister, error) {
-	p := &procNetFiles{dir: "/proc/net/", netns: netns}
+func openProcNetFiles(netns uint32, refused error) (lister, error) {
+	p := &procNetFiles{dir: "/proc/net/", netns: netns, refused: refused}
 	if _, err := os.Stat(p.dir + "tcp"); err != nil {
 		return nil, fmt.Errorf("neither sock_diag nor /proc/net is to be had: %w", err)
 	}
@@ -83,3 +83,45 @@ func (p *procNetFiles) listUnix(dst []rawsock.Unix) ([]rawsock.Unix, error) {
 }
 
 func (p *procNetFiles) close() error { return nil }
+
+// errText marks what is missing because it is /proc/net that was read.
+var errText = errors.New("/proc/net does not tell of sockets that are merely bound, nor of counters, interfaces, cookies and the limits of listeners' queues")
+
+// noteText says, once a reading, what a lister does not tell.
+func (t *table) noteText(l lister) {
+	p, ok := l.(*procNetFiles)
+	switch {
+	case !ok:
+	case p.refused != nil:
+		t.missing(fmt.Errorf("sock_diag is refused (%w), and %w: let this process open netlink sockets (NETLINK_SOCK_DIAG)", p.refused, errText))
+	default:
+		t.missing(errText)
+	}
+}
+
+// byText reports whether rows that no descriptor gave come from /proc/net.
+func (t *table) byText() bool {
+	var l lister
+	switch s := t.src.(type) {
+	case *procSource:
+		l = s.list
+	case *bpfSource:
+		l = s.list
+	}
+	_, ok := l.(*procNetFiles)
+	return ok
+}
+
+// untold takes back what a row of /proc/net does not tell. Other namespaces are always listed by sock_diag.
+func (t *table) untold(s *Socket, w row) {
+	if w.rec&(moreBit|unixBit) == 0 || s.NetNS != uint64(t.netns) {
+		return
+	}
+	s.Info = TCPInfo{}
+	if s.Proto == Unix {
+		s.HasUID, s.HasQueues = false, false
+	}
+	if s.State == Listen {
+		s.RecvQ, s.SendQ, s.HasQueues = 0, 0, false
+	}
+}

@@ -49,17 +49,19 @@ func TestProof(t *testing.T) {
 	t.Run("alike", func(t *testing.T) { checkAlike(t) })
 }
 
-const bpffs = "/sys/fs/bpf"
+// pins is where setup pins.
+const pins = "/run/sockeye-bpf"
 
-// isolated runs a test in a network namespace of its own, and with a bpffs of its own, so that it neither finds what was
-// pinned on this machine nor leaves something there.
+// isolated runs a test in a network namespace of its own, and with a /run of its own, so that it neither finds what was
+// pinned on this machine nor leaves something there, nor takes it away: a directory that is removed takes the mounts on
+// it with it, in every namespace.
 func isolated(t *testing.T, limit time.Duration) bool {
 	t.Helper()
 	if !testutil.Isolated(t, testutil.Child{NetNS: true, MountNS: true, Limit: limit}) {
 		return false
 	}
-	if err := unix.Mount("bpf", bpffs, "bpf", 0, ""); err != nil {
-		t.Log("no bpffs: ", err)
+	if err := unix.Mount("none", filepath.Dir(pins), "tmpfs", 0, "mode=0755"); err != nil {
+		t.Fatal("a /run of our own: ", err)
 	}
 	return true
 }

@@ -3,26 +3,23 @@ package netstat_test
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockeye-net/sockeye/internal/sockiter"
 	"github.com/sockeye-net/sockeye/internal/testutil"
 	"github.com/sockeye-net/sockeye/internal/testutil/truth"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
-// TestProofPin pins the programs in a bpffs of the test's own: root reads as before, and an ordinary user sees every owner
+// TestProofPin pins the programs in a /run of the test's own: root reads as before, and an ordinary user sees every owner
 // only where everyone was let in, and only until they are unpinned.
 func TestProofPin(t *testing.T) {
 	if !isolated(t, 0) {
 		return
-	}
-	if _, err := os.Stat(bpffs); err != nil {
-		testutil.Lack(t, err.Error())
 	}
 	env := startFaultMakers(t)
 	t.Setenv(truthEnv, env[len(truthEnv)+1:])
@@ -34,7 +31,7 @@ func TestProofPin(t *testing.T) {
 		{"nothing to unpin", netstat.Unpin, "TestPartUser"},
 		{"pinned", func() error { return netstat.Pin(netstat.PinConfig{}) }, "TestPartUser"},
 		{"again, for everyone", func() error { return netstat.Pin(netstat.PinConfig{Everyone: true}) }, "TestPartPinned"},
-		{"too small", func() error { return netstat.Pin(netstat.PinConfig{Everyone: true, MaxSockets: 16}) }, "TestPartPinnedSmall"},
+		{"too small", func() error { return sockiter.Pin(16, true) }, "TestPartPinnedSmall"},
 		{"unpinned", netstat.Unpin, "TestPartUser"},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -45,8 +42,8 @@ func TestProofPin(t *testing.T) {
 			testutil.RunTest(t, step.part, testutil.Child{UID: nobodyID})
 		})
 	}
-	if left, _ := filepath.Glob(bpffs + "/sockeye*"); len(left) > 0 {
-		t.Errorf("unpinning left %v", left)
+	if _, err := os.Stat(pins); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("unpinning left %s (%v)", pins, err)
 	}
 }
 

@@ -16,6 +16,9 @@ type procSource struct {
 	want fdwalk.Set
 	more []rawsock.Record
 	unix []rawsock.Unix
+	held memory
+
+	searched fdwalk.Report // the last walk
 }
 
 func openProc(netns uint32) (source, error) {
@@ -27,7 +30,11 @@ func openProc(netns uint32) (source, error) {
 }
 
 func openProcNet(netns uint32) (source, error) {
-	l, err := openProcNetFiles(netns)
+	d, refused := openDiag(netns)
+	if refused == nil {
+		d.close()
+	}
+	l, err := openProcNetFiles(netns, refused)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +100,7 @@ func (p *procSource) listAll(t *table, q *Query) error {
 	if len(p.more)+len(p.unix) == 0 && len(t.gaps) > 0 {
 		return errors.Join(t.gaps...)
 	}
+	t.noteText(p.list)
 	return nil
 }
 
@@ -122,13 +130,10 @@ func (p *procSource) makeRows(t *table, q *Query) {
 	r.addUnix(q)
 }
 
-// findOwners walks /proc for the inodes of the rows.
+// findOwners looks for the holders of the rows' inodes in /proc. Where one of each is enough, it asks first those that held
+// them when they were last looked for, and walks only for what these hold no more.
 func (p *procSource) findOwners(t *table, q *Query) {
-	p.want.Reset()
-	for i := range t.rows.slots {
-		p.want.Add(t.rows.slots[i].inode)
-	}
-	rep, err := p.walk.Walk(fdwalk.Options{Want: &p.want, FirstOwner: q.FirstOwner}, func(pr *fdwalk.Process) {
+	take := func(pr *fdwalk.Process) {
 		t.rows.procs = append(t.rows.procs, t.procs.get(pr.PID, pr.Start, []byte(pr.Comm), q.Owner == OwnerModule))
 		n := uint32(len(t.rows.procs) - 1)
 		for _, fd := range pr.FDs {
@@ -136,8 +141,28 @@ func (p *procSource) findOwners(t *table, q *Query) {
 				t.rows.own(s, n, fd.FD)
 			}
 		}
-	})
-	t.walked(&rep, err, q)
+		if q.FirstOwner {
+			p.held.keep(pr)
+		}
+	}
+	if before := p.held.turn(); q.FirstOwner {
+		p.lacking(t)
+		p.walk.Recheck(before, &p.want, take)
+	}
+	p.lacking(t)
+	var err error
+	p.searched, err = p.walk.Walk(fdwalk.Options{Want: &p.want, FirstOwner: q.FirstOwner}, take)
+	t.walked(&p.searched, err, q)
+}
+
+// lacking makes p.want the inodes that have no owner yet.
+func (p *procSource) lacking(t *table) {
+	p.want.Reset()
+	for i := range t.rows.slots {
+		if s := &t.rows.slots[i]; s.owner == none {
+			p.want.Add(s.inode)
+		}
+	}
 }
 
 // walked notes what a walk could not see.
@@ -151,10 +176,8 @@ func (t *table) walked(rep *fdwalk.Report, err error, q *Query) {
 	case err != nil:
 		t.missing(fmt.Errorf("the search for owners broke off: %w", err))
 	case rep.Hidden:
-		t.missing(errHidden)
+		t.missing(errHidden())
 	case rep.Denied > 0:
-		t.missing(fmt.Errorf("the sockets of %d processes of other users cannot be attributed: run as root, or let an administrator run `sockeye setup --everyone` once", rep.Denied))
+		t.missing(errDenied(rep.Denied))
 	}
 }
-
-var errHidden = errors.New("/proc shows only your own processes here (hidepid), so owners among the others are not known: run as root")

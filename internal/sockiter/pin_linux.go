@@ -17,12 +17,15 @@ import (
 // that it does not understand.
 const (
 	pinDir     = "/run/sockeye-bpf"
-	pinRoot    = pinDir + "/root" // what shares memory with its one reader, for root alone
+	pinLock    = "/run/sockeye-bpf.lock"
 	pinVersion = "v1"
-	pinWalk    = pinRoot + "/walk-" + pinVersion
-	pinRecords = pinRoot + "/records-" + pinVersion
-	pinControl = pinRoot + "/control-" + pinVersion
+	pinRoot    = pinDir + "/root" // what shares memory with its one reader, for root alone
 	pinFiles   = pinDir + "/sockets-" + pinVersion
+
+	// In pinRoot.
+	pinWalk    = "/walk-" + pinVersion
+	pinRecords = "/records-" + pinVersion
+	pinControl = "/control-" + pinVersion
 )
 
 // OpenWalker opens the pinned walker, or loads one with room for n records where none is pinned, where another process
@@ -56,15 +59,17 @@ func (w *Walker) openPinned(n int) (err error) {
 	if err := unix.Flock(w.lock, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return err
 	}
-	recs, err := w.keep(bpf.OpenPinned(pinRecords))
+	// Through the directory that is locked: its path may have come to lead to other pins meanwhile.
+	dir := "/proc/self/fd/" + strconv.Itoa(w.lock)
+	recs, err := w.keep(bpf.OpenPinned(dir + pinRecords))
 	if err != nil {
 		return err
 	}
-	ctl, err := w.keep(bpf.OpenPinned(pinControl))
+	ctl, err := w.keep(bpf.OpenPinned(dir + pinControl))
 	if err != nil {
 		return err
 	}
-	if w.link, err = w.keep(bpf.OpenPinned(pinWalk)); err != nil {
+	if w.link, err = w.keep(bpf.OpenPinned(dir + pinWalk)); err != nil {
 		return err
 	}
 	if w.room, err = entriesOf(recs); err != nil {
@@ -107,8 +112,17 @@ func pinnedFiles() *Files {
 	if err != nil {
 		return nil
 	}
-	it.Close()
+	defer it.Close()
+	if !inBPF(it) {
+		return nil
+	}
 	return f
+}
+
+// inBPF reports whether an opened file is in a BPF file system: any other has no records for us.
+func inBPF(fd bpf.FD) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(int(fd), &st) == nil && uint32(st.Type) == unix.BPF_FS_MAGIC
 }
 
 // Pinned says which programs are pinned and whether this process may use them.
@@ -121,18 +135,49 @@ func Pinned() (walker, files bool) {
 }
 
 // Pin pins the walker with room for n records, and the task-file program, which everyone may read if everyone is set. What
-// was pinned before is replaced.
+// was pinned before is replaced, but only when both are loaded; who has it open keeps it.
 func Pin(n int, everyone bool) error {
-	if err := Unpin(); err != nil {
+	f, err := NewFiles()
+	if err != nil {
 		return err
 	}
-	if err := mountPins(); err != nil {
+	defer f.Close()
+	w, err := NewWalker(n)
+	if errors.Is(err, errors.ErrUnsupported) {
+		w = &Walker{lock: -1} // the kernel knows the other only
+	} else if err != nil {
 		return err
 	}
-	if err := errors.Join(pinWalker(n), pinTaskFile(everyone)); err != nil {
-		return errors.Join(err, Unpin())
+	defer w.Close()
+	unlock, err := lockPins()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := errors.Join(unmountPins(), mountPins()); err != nil {
+		return err
+	}
+	if err := errors.Join(w.pin(), f.pin(everyone)); err != nil {
+		return errors.Join(err, unmountPins())
 	}
 	return nil
+}
+
+// lockPins has those that pin and unpin take turns. The file is root's, so that nobody else can keep them waiting, and is
+// left behind, because removing a lock lets two hold it.
+func lockPins() (unlock func(), err error) {
+	fd, err := unix.Open(pinLock, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: pinLock, Err: err}
+	}
+	for err = unix.EINTR; err == unix.EINTR; { // the runtime's signals
+		err = unix.Flock(fd, unix.LOCK_EX)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "lock", Path: pinLock, Err: err}
+	}
+	return func() { unix.Close(fd) }, nil
 }
 
 func mountPins() error {
@@ -145,21 +190,15 @@ func mountPins() error {
 	return os.Mkdir(pinRoot, 0o700)
 }
 
-func pinWalker(n int) error {
-	w, err := NewWalker(n)
-	if err != nil {
-		return err
+// pin makes names for what openPinned opens.
+func (w *Walker) pin() error {
+	if len(w.fds) == 0 {
+		return nil
 	}
-	defer w.Close()
-	return errors.Join(pinAs(w.link, pinWalk, 0o600), pinAs(w.fds[fdRecords], pinRecords, 0o600), pinAs(w.fds[fdControl], pinControl, 0o600))
+	return errors.Join(pinAs(w.link, pinRoot+pinWalk, 0o600), pinAs(w.fds[fdRecords], pinRoot+pinRecords, 0o600), pinAs(w.fds[fdControl], pinRoot+pinControl, 0o600))
 }
 
-func pinTaskFile(everyone bool) error {
-	f, err := NewFiles()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func (f *Files) pin(everyone bool) error {
 	mode := os.FileMode(0o400)
 	if everyone {
 		mode = 0o444
@@ -176,6 +215,20 @@ func pinAs(fd bpf.FD, path string, mode os.FileMode) error {
 
 // Unpin removes what any version of sockeye pinned, with the file system it stands in. Nothing there is no error.
 func Unpin() error {
+	if _, err := os.Lstat(pinDir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	unlock, err := lockPins()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return unmountPins()
+}
+
+// unmountPins detaches the file system from its place. It ends, with what is pinned there, when the last who has opened
+// something in it lets go.
+func unmountPins() error {
 	for {
 		err := unix.Unmount(pinDir, unix.MNT_DETACH)
 		if err == unix.EINVAL || err == unix.ENOENT {

@@ -29,7 +29,7 @@ func NewFiles() (*Files, error) {
 		return nil, err
 	}
 	if l.iterTaskFile == 0 {
-		return nil, fmt.Errorf("sockiter: this kernel has no iter/task_file (Linux 5.8): %w", errors.ErrUnsupported)
+		return nil, fmt.Errorf("sockiter: this kernel has no iter/task_file with bpf_sock_from_file (Linux 5.11): %w", errors.ErrUnsupported)
 	}
 	return newFiles(l)
 }
