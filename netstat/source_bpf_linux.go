@@ -114,8 +114,8 @@ func (p *pass) everyConnection() bool {
 // whole TCP table everything is but established connections, which are nearly all held by descriptors.
 func (p *pass) listFileless() (err error) {
 	p.more, p.unix = p.more[:0], p.unix[:0]
-	if p.q.Protos.Has(TCP) {
-		p.more, err = p.list.list(p.more, p.tcp(p.filelessStates(), p.q.LocalPorts))
+	if states := p.filelessStates(); p.q.Protos.Has(TCP) && states != 0 {
+		p.more, err = p.list.list(p.more, p.tcp(states, p.q.LocalPorts))
 	}
 	if p.q.Protos.Has(UDP) {
 		var udpErr error
@@ -143,20 +143,22 @@ func (p *pass) udp() *listing {
 func (p *pass) filelessStates() uint32 {
 	states := kernelStates(p.q.States)
 	switch {
-	case p.later || p.q.Held:
+	case p.q.Held:
+		states &= 1 << rawsock.Listen // the walk finds the rest; a listener of MPTCP has its row here
+	case p.later:
 		states &= unhashedStates
 	case p.everyConnection():
 		states = inetdiag.AllStates &^ (1 << rawsock.Established) // the count can only be compared when all are there
 	}
-	if len(p.q.LocalPorts) > 0 {
-		return states
+	if len(p.q.LocalPorts) == 0 {
+		states |= 1 << rawsock.Listen
 	}
-	return states | 1<<rawsock.Listen
+	return states
 }
 
 const (
-	// unhashedStates are those whose sockets are not in the table of connections, so that they are listed in no time.
-	unhashedStates = 1<<rawsock.Listen | 1<<rawsock.BoundInactive | 1<<rawsock.Close
+	// unhashedStates are those whose sockets are not in the table of connections, so that listing them is cheaper.
+	unhashedStates = 1<<rawsock.Listen | 1<<rawsock.BoundInactive
 	hashedStates   = inetdiag.AllStates &^ unhashedStates
 )
 
@@ -167,7 +169,7 @@ func (p *pass) small() bool { return p.before.known && p.before.inUse[0]+p.befor
 
 // beside runs a listing while the walk goes on, or at once where it is quick, and returns what waits for it.
 func (p *pass) beside(list func() error) (wait func() error) {
-	if p.later || p.q.Held {
+	if p.q.Held {
 		err := list()
 		return func() error { return err }
 	}
