@@ -19,8 +19,13 @@ func FindPIDsByTCPPort(port uint16) ([]int, error) { return findPIDs(QueryTCP, p
 func FindPIDsByUDPPort(port uint16) ([]int, error) { return findPIDs(QueryUDP, port) }
 
 func findPIDs(protos Protos, port uint16) ([]int, error) {
-	s, err := List(Query{Protos: protos, LocalPorts: []uint16{port}, Owner: OwnerPID})
+	t, err := Open(&Config{Few: true})
 	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	var s Snapshot
+	if err := t.Read(Query{Protos: protos, LocalPorts: []uint16{port}, Owner: OwnerPID}, &s); err != nil {
 		return nil, err
 	}
 	return s.ownersOfPort(port)

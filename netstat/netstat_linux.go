@@ -14,6 +14,7 @@ import (
 type table struct {
 	src   source
 	fixed bool // the method was chosen by the caller
+	few   bool // few sockets will be asked for
 	netns uint32
 
 	rows    rows
@@ -32,13 +33,13 @@ type source interface {
 }
 
 func openTable(cfg *Config) (*table, error) {
-	t := &table{fixed: cfg.Method != Auto}
+	t := &table{fixed: cfg.Method != Auto, few: cfg.Few}
 	ns, err := ownNetNS()
 	if err != nil {
 		return nil, err
 	}
 	t.netns = ns
-	if t.src, err = openSource(cfg.Method, ns); err != nil {
+	if t.src, err = t.openSource(cfg.Method); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -56,17 +57,17 @@ func ownNetNS() (uint32, error) {
 // openers are the sources in the order in which they are preferred.
 var openers = []struct {
 	method Method
-	open   func(netns uint32) (source, error)
+	open   func(*table) (source, error)
 }{{Walker, openWalker}, {TaskFile, openTaskFile}, {Proc, openProc}, {ProcNet, openProcNet}}
 
 // openSource opens the source of a method; for Auto, the first that works.
-func openSource(m Method, netns uint32) (source, error) {
+func (t *table) openSource(m Method) (source, error) {
 	if m == Auto {
-		return openAfter(Auto, netns)
+		return t.openAfter(Auto)
 	}
 	for _, o := range openers {
 		if o.method == m {
-			return o.open(netns)
+			return o.open(t)
 		}
 	}
 	return nil, fmt.Errorf("method %v: %w on Linux", m, errors.ErrUnsupported)
@@ -74,13 +75,13 @@ func openSource(m Method, netns uint32) (source, error) {
 
 // openAfter opens the best source that comes after a method. That a kernel or a sandbox refuses one is no error as long as
 // another works.
-func openAfter(m Method, netns uint32) (source, error) {
+func (t *table) openAfter(m Method) (source, error) {
 	var errs []error
 	for _, o := range openers {
 		if o.method <= m {
 			continue
 		}
-		s, err := o.open(netns)
+		s, err := o.open(t)
 		if err == nil {
 			return s, nil
 		}
@@ -101,7 +102,7 @@ func (t *table) gather(q *Query) error {
 		if err == nil || t.fixed || !netlink.Refused(err) {
 			return err
 		}
-		next, nextErr := openAfter(t.src.method(), t.netns)
+		next, nextErr := t.openAfter(t.src.method())
 		if next == nil {
 			return errors.Join(err, nextErr)
 		}

@@ -344,26 +344,31 @@ func (r *rows) addUnix(q *Query) {
 	}
 }
 
-func openWalker(netns uint32) (source, error) {
-	w, err := sockiter.OpenWalker(walkerRoom(netns))
+func openWalker(t *table) (source, error) {
+	w, err := sockiter.OpenWalker(t.walkerRoom())
 	if err != nil {
 		return nil, err
 	}
-	return newBPFSource(w, Walker, netns)
+	return newBPFSource(w, Walker, t.netns)
 }
 
-func openTaskFile(netns uint32) (source, error) {
+func openTaskFile(t *table) (source, error) {
 	f, err := sockiter.OpenFiles()
 	if err != nil {
 		return nil, err
 	}
-	return newBPFSource(f, TaskFile, netns)
+	return newBPFSource(f, TaskFile, t.netns)
 }
 
 // walkerRoom is how many records the walker is given room for: the sockets that the kernel counts, and some for those
 // that are shared or yet to come. It is given more when that is not enough.
-func walkerRoom(netns uint32) int {
-	c := readCensus(netns)
+func (t *table) walkerRoom() int {
+	if t.few {
+		return roomForFew
+	}
+	c := readCensus(t.netns)
 	n := c.inUse[0] + c.inUse[1]
-	return n + n/8 + 1024
+	return n + n/16 + roomForFew
 }
+
+const roomForFew = 1024

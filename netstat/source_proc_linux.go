@@ -21,20 +21,20 @@ type procSource struct {
 	searched fdwalk.Report // the last walk
 }
 
-func openProc(netns uint32) (source, error) {
-	d, err := openDiag(netns)
+func openProc(t *table) (source, error) {
+	d, err := openDiag(t.netns)
 	if err != nil {
 		return nil, err
 	}
 	return newProcSource(Proc, d)
 }
 
-func openProcNet(netns uint32) (source, error) {
-	d, refused := openDiag(netns)
+func openProcNet(t *table) (source, error) {
+	d, refused := openDiag(t.netns)
 	if refused == nil {
 		d.close()
 	}
-	l, err := openProcNetFiles(netns, refused)
+	l, err := openProcNetFiles(t.netns, refused)
 	if err != nil {
 		return nil, err
 	}

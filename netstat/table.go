@@ -11,6 +11,10 @@ type Config struct {
 	// Method is the way to use. With Auto the best that works is taken, and a method that stops working (a kernel that
 	// takes a privilege back) is replaced by the next. Any other is used alone: Open fails where it does not work.
 	Method Method
+
+	// Few says that only few sockets will be asked for at a time, those of a port for example: then the table takes no
+	// memory for more in advance, which on a machine with many sockets takes longer than finding the few.
+	Few bool
 }
 
 // Table is the socket table of the machine, opened once and read many times. It owns its descriptors, kernel objects and

@@ -44,7 +44,7 @@ func (e *Env) doctor(asJSON bool) error {
 
 // mainJob tries the main job: is every socket listed, and every owner known?
 func (e *Env) mainJob() (code int, verdict string) {
-	table, err := e.open()
+	table, err := e.open(false)
 	if err != nil {
 		return exitUnknown, err.Error()
 	}

@@ -104,7 +104,7 @@ func (e *Env) list(ctx context.Context, f *listFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	table, err := e.open()
+	table, err := e.open(false)
 	if err != nil {
 		return err
 	}

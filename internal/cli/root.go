@@ -102,9 +102,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 }
 
-// open opens the table by the method that SOCKEYE_METHOD names.
-func (e *Env) open() (SocketTable, error) {
-	cfg := &netstat.Config{}
+// open opens the table by the method that SOCKEYE_METHOD names, for few sockets or for all of them.
+func (e *Env) open(few bool) (SocketTable, error) {
+	cfg := &netstat.Config{Few: few}
 	if name := e.Getenv("SOCKEYE_METHOD"); name != "" {
 		method, err := methodByName(name)
 		if err != nil {

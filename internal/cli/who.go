@@ -81,7 +81,7 @@ func (e *Env) who(ctx context.Context, f *whoFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	table, err := e.open()
+	table, err := e.open(true)
 	if err != nil {
 		return err
 	}
