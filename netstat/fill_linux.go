@@ -14,11 +14,12 @@ func now() time.Time { return time.Now() }
 
 // filler turns rows into sockets for one query.
 type filler struct {
-	t *table
-	q *Query
+	t    *table
+	q    *Query
+	text bool // rows that no descriptor gave come from /proc/net, which tells less
 }
 
-func (t *table) filler(q *Query) filler { return filler{t, q} }
+func (t *table) filler(q *Query) filler { return filler{t, q, t.byText()} }
 
 // socket sets s from a row, appending its owners to buf, which it returns.
 func (f filler) socket(s *Socket, w row, buf []Owner) []Owner {
@@ -26,6 +27,9 @@ func (f filler) socket(s *Socket, w row, buf []Owner) []Owner {
 		f.unix(s, &f.t.rows.unix[w.rec&recMask])
 	} else {
 		f.inet(s, f.t.rows.record(w))
+	}
+	if f.text {
+		f.t.untold(s, w)
 	}
 	if f.q.Owner == OwnerNone {
 		return buf
@@ -114,6 +118,8 @@ func (f filler) reason(s *Socket) Missing {
 		return MissingTimeWait
 	case s.Inode == 0 && s.Proto == TCP:
 		return withoutFile(s.State)
+	case s.Inode == 0: // the kernel's own: nothing to be permitted
+		return MissingNoHolder
 	case f.t.procs.denied > 0:
 		return MissingPermission
 	case f.t.procs.incomplete:

@@ -56,6 +56,8 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 		p.otherNamespaces()
 	}
 	t.rows.addUnix(q)
+	t.doubtOwnerless(q)
+	t.noteText(b.list)
 	return nil
 }
 

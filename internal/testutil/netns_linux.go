@@ -46,9 +46,19 @@ func InNewNetNS(t testing.TB, f func()) {
 	}
 }
 
-// onNewNetNS never unlocks the thread, so that it ends with the goroutine and no other code finds itself in there.
+// onNewNetNS never unlocks the thread, so that it ends with the goroutine and no other code finds itself in there. The
+// first thread cannot end, and /proc/self would be in there with it: while it is held here, another one does the work.
 func onNewNetNS(f func()) error {
 	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		defer runtime.UnlockOSThread()
+		done := make(chan error, 1)
+		go func() {
+			defer close(done) // also when f fails the test
+			done <- onNewNetNS(f)
+		}()
+		return <-done
+	}
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return err
 	}
