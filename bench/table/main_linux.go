@@ -8,6 +8,8 @@
 package main
 
 import (
+	"golang.org/x/sys/unix"
+
 	"flag"
 	"fmt"
 	"os"
@@ -149,12 +151,25 @@ func inner(o options) error {
 }
 
 func measureSize(o options, n int) (sizeResult, error) {
-	start := time.Now()
-	load, err := startLoad(n, o.holders)
+	start, holders := time.Now(), holdersFor(n, o.holders)
+	load, err := startLoad(n, holders)
 	defer load.stop()
 	if err != nil {
 		return sizeResult{}, err
 	}
 	fmt.Fprintf(os.Stderr, "%d connections in %v\n", n, time.Since(start).Round(time.Millisecond))
-	return measure(o, n, load.port)
+	result, err := measure(o, n, load.port)
+	result.Holders = holders
+	return result, err
+}
+
+// holdersFor is how many processes hold n connections: as many as wanted, or more where none may have that many descriptors.
+func holdersFor(n, wanted int) int {
+	const besides = 200 // listeners, standard files, and the two ends' uneven shares
+	var r unix.Rlimit
+	need := uint64(2*n/wanted + besides)
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil || need <= r.Max || raiseFiles(need) == nil {
+		return wanted
+	}
+	return 2*n/int(r.Max-besides) + 1
 }

@@ -23,7 +23,6 @@ type report struct {
 	Kernel   string            `json:"kernel"`
 	Go       string            `json:"go"`
 	Idle     int               `json:"idle_processes"`
-	Holders  int               `json:"holders"`
 	Floor    float64           `json:"rss_floor_mib"` // our own: a child's peak is never told as less
 	Versions map[string]string `json:"peers"`
 	Sizes    []sizeResult      `json:"sizes"`
@@ -31,6 +30,7 @@ type report struct {
 
 type sizeResult struct {
 	Connections int         `json:"connections"`
+	Holders     int         `json:"holders"`
 	Rows        []rowResult `json:"rows"`
 }
 
@@ -52,7 +52,7 @@ func newReport(o options) *report {
 	unix.Uname(&u)
 	return &report{
 		Schema: 1, Time: time.Now().UTC().Format(time.RFC3339), Machine: machine(), Kernel: unix.ByteSliceToString(u.Release[:]), Go: runtime.Version(),
-		Idle: o.idle, Holders: o.holders, Versions: versions(o.bin),
+		Idle: o.idle, Versions: versions(o.bin),
 	}
 }
 
@@ -162,7 +162,7 @@ func (r *report) write(dir string) error {
 func (r *report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The socket table: last results\n\n%s; Linux %s; %s; %s.\n", r.Machine, r.Kernel, r.Go, r.Time)
-	fmt.Fprintf(&b, "%d idle processes with 20 descriptors each; the connections are in %d processes. Medians; output thrown away. Peaks below %.0f MiB are not told apart.\n", r.Idle, r.Holders, r.Floor)
+	fmt.Fprintf(&b, "%d idle processes with 20 descriptors each; medians; output thrown away. Peaks below %.0f MiB are not told apart.\n", r.Idle, r.Floor)
 	for _, name := range []string{"ss", "netstat", "lsof", "gopsutil"} {
 		fmt.Fprintf(&b, "%s: %s. ", name, strings.TrimSuffix(r.Versions[name], "."))
 	}
@@ -174,8 +174,8 @@ func (r *report) markdown() string {
 }
 
 func (s sizeResult) markdown(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %d connections, %d sockets\n\n| | time, ms | CPU, ms | peak MiB | runs | times faster | than | target |\n|---|--:|--:|--:|--:|--:|---|--:|\n",
-		s.Connections, 2*s.Connections)
+	fmt.Fprintf(b, "\n## %d connections, %d sockets in %d processes\n\n| | time, ms | CPU, ms | peak MiB | runs | times faster | than | target |\n|---|--:|--:|--:|--:|--:|---|--:|\n",
+		s.Connections, 2*s.Connections, s.Holders)
 	for _, r := range s.Rows {
 		if r.Absent != "" {
 			fmt.Fprintf(b, "| %s | not measured: %s | | | | | | |\n", r.Name, strings.ReplaceAll(r.Absent, "\n", " "))
