@@ -9,7 +9,7 @@ func (nothing) Take(Batch) {}
 
 func BenchmarkReadLayout(b *testing.B) {
 	for b.Loop() {
-		if _, err := readLayout(); err != nil {
+		if _, err := readLayout(walkerFunctions); err != nil {
 			needBPF(b, err)
 		}
 	}

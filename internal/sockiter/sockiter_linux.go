@@ -74,7 +74,7 @@ func native() error {
 }
 
 // readLayout maps the kernel's types into memory and finds what the programs need.
-func readLayout() (*Layout, error) {
+func readLayout(functions []string) (*Layout, error) {
 	if err := native(); err != nil {
 		return nil, err
 	}
@@ -92,10 +92,10 @@ func readLayout() (*Layout, error) {
 		if b, err = os.ReadFile(vmlinuxPath); err != nil {
 			return nil, err
 		}
-		return ResolveLayout(b)
+		return ResolveLayout(b, functions)
 	}
 	defer unix.Munmap(b)
-	return ResolveLayout(b)
+	return ResolveLayout(b, functions)
 }
 
 // walkBuffer is what one read takes: few holders, so that they are looked at while the walk goes on.
@@ -103,7 +103,7 @@ const walkBuffer = 16 * holderSize
 
 // NewWalker loads the walker with room for n records.
 func NewWalker(n int) (*Walker, error) {
-	l, err := readLayout()
+	l, err := readLayout(walkerFunctions)
 	if err != nil {
 		return nil, err
 	}

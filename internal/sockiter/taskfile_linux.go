@@ -24,7 +24,7 @@ type Files struct {
 
 // NewFiles loads the task-file program.
 func NewFiles() (*Files, error) {
-	l, err := readLayout()
+	l, err := readLayout(taskFileFunctions)
 	if err != nil {
 		return nil, err
 	}
