@@ -96,7 +96,7 @@ func (t *table) gather(q *Query) error {
 	for {
 		t.begin()
 		err := t.src.fill(t, q)
-		if err == nil && q.Held && q.Owner != OwnerNone {
+		if err == nil && q.Held {
 			t.dropOwnerless()
 		}
 		if err == nil || t.fixed || !netlink.Refused(err) {

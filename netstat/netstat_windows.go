@@ -130,7 +130,11 @@ func (t *table) walk(q *Query, src source, tab miblayout.Table, yield func(*Sock
 		if !q.States.Has(s.State) {
 			continue
 		}
-		if !yield(&s, t.attribute(q, &s, src, &r, tab.Raw(i))) {
+		owner := t.attribute(q, &s, src, &r, tab.Raw(i))
+		if q.Held && owner == nil && !s.Missing.Hides() {
+			continue
+		}
+		if !yield(&s, owner) {
 			return false
 		}
 	}

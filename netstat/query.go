@@ -73,7 +73,7 @@ type Query struct {
 	Owner      OwnerLevel
 	Info       bool // fill Socket.Info
 	AllNetNS   bool // every network namespace that can be entered; Linux only
-	Held       bool // with Owner: leave out sockets without one (TIME_WAIT, orphans, not yet accepted), which take longer to find
+	Held       bool // with Owner: only sockets that have one, or may have one that is not seen. The others take longer to find
 	FirstOwner bool // one owner of each socket is enough: where /proc has to be walked, that stops once each has one
 	Ordered    bool // by protocol, family, local address and port, remote address and port
 }

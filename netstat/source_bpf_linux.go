@@ -112,8 +112,8 @@ func (p *pass) everyConnection() bool {
 	return !p.q.Held && len(p.q.LocalPorts) == 0 && p.q.Protos.Has(TCP) && p.q.States.Has(Established)
 }
 
-// listFileless lists what the walk cannot see. A port's sockets are few, so they are all listed, and so is UDP; of the
-// whole TCP table everything is but established connections, which are nearly all held by descriptors.
+// listFileless lists what the walk may not see, in the states of filelessStates. A port's sockets are few, so they are all
+// listed; so is UDP, and Unix sockets, whose names the walk does not bring.
 func (p *pass) listFileless() (err error) {
 	p.more, p.unix = p.more[:0], p.unix[:0]
 	if states := p.filelessStates(); p.q.Protos.Has(TCP) && states != 0 {
@@ -140,8 +140,9 @@ func (p *pass) udp() *listing {
 	return &listing{proto: rawsock.ProtoUDP, families: p.q.Families, states: udpStates(p.q.States), ports: p.q.LocalPorts}
 }
 
-// filelessStates are the states to list beside the walk. LISTEN is always among them, to learn of connections that wait to
-// be accepted.
+// filelessStates are the states to list beside the walk: of the whole table all but established connections, which are
+// nearly all held by descriptors, or, where there is nothing in TIME_WAIT, less. LISTEN is among them to learn of
+// connections that wait to be accepted.
 func (p *pass) filelessStates() uint32 {
 	states := kernelStates(p.q.States)
 	switch {

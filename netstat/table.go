@@ -56,6 +56,7 @@ func (t *Table) Read(q Query, s *Snapshot) error {
 		return &OpError{Op: "read", Err: ErrClosed}
 	}
 	s.reset()
+	q.Held = q.Held && q.Owner != OwnerNone
 	if err := t.impl.read(&q, s); err != nil {
 		return &OpError{Op: "read", Err: err}
 	}
@@ -76,6 +77,7 @@ func (t *Table) All(q Query) iter.Seq2[*Socket, error] {
 			yield(nil, &OpError{Op: "read", Err: ErrClosed})
 			return
 		}
+		q.Held = q.Held && q.Owner != OwnerNone
 		if q.Ordered {
 			t.allOrdered(&q, yield)
 			return
