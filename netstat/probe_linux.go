@@ -41,7 +41,7 @@ func probeMethod(m Method) Capability {
 		defer t.Close()
 		var s Snapshot
 		err = t.Read(Query{States: ListenerStates, Owner: OwnerPID}, &s)
-		c.Detail = fmt.Sprintf("%d listeners read", len(s.Sockets))
+		c.Detail = count(len(s.Sockets), "listener", "listeners") + " read"
 	}
 	if c.Works = err == nil; !c.Works {
 		c.Detail, c.Remedy = err.Error(), remedy(m, err)

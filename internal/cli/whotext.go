@@ -247,7 +247,7 @@ func (e *Env) missingText(p *page, r *whoRun, m netstat.Missing, rows []*netstat
 
 func whyHidden(m netstat.Missing) string {
 	if m == netstat.MissingPermission {
-		return "not permitted to see the process: run as root, or see sockeye setup"
+		return "not permitted to see the process; see sockeye doctor"
 	}
 	return "the system does not tell the process"
 }
