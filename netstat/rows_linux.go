@@ -45,6 +45,7 @@ type slot struct {
 	inode uint32
 	row   uint32 // the row, if a source that shows each socket once has given it; else none
 	owner uint32 // first of the chain in links, or none
+	many  bool   // an MPTCP socket's, which may have several rows
 }
 
 type link struct {
@@ -129,7 +130,7 @@ func (r *rows) merge(from int, keep func(*rawsock.Record) bool) {
 		if r.seen(s) || !keep(rec) {
 			continue
 		}
-		if s == none && rec.Inode != 0 {
+		if rec.Inode != 0 && (s == none || !r.slots[s].many) {
 			r.add(uint32(i)|moreBit, r.slotOf(rec.Inode))
 			continue
 		}

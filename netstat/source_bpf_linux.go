@@ -66,16 +66,13 @@ func (p *pass) withoutOwners(err error) error {
 	if netlink.Refused(err) {
 		return err
 	}
+	p.t.rows.reset()
 	p.t.procs.incomplete = true
 	p.t.missing(fmt.Errorf("owners could not be looked for: %w", err))
 	plain := procSource{kind: p.kind, list: p.list, more: p.more, unix: p.unix}
-	if err := plain.listAll(p.t, p.q); err != nil {
-		return err
-	}
+	err = plain.fillRows(p.t, p.q)
 	p.more, p.unix = plain.more, plain.unix
-	p.t.rows.more, p.t.rows.unix = p.more, p.unix
-	plain.makeRows(p.t, p.q)
-	return nil
+	return err
 }
 
 // pass is one reading.
@@ -119,7 +116,7 @@ func (p *pass) listFileless() (err error) {
 	if states := p.filelessStates(); p.q.Protos.Has(TCP) && states != 0 {
 		p.more, err = p.list.list(p.more, p.tcp(states, p.q.LocalPorts))
 	}
-	if p.q.Protos.Has(UDP) {
+	if p.q.Protos.Has(UDP) && udpStates(p.q.States) != 0 {
 		var udpErr error
 		p.more, udpErr = p.list.list(p.more, p.udp())
 		err = errors.Join(err, udpErr)
@@ -186,27 +183,36 @@ func (p *pass) Begin()                { p.again() }
 func (p *pass) Take(b sockiter.Batch) { p.take(&b) }
 
 // batches carries what the walk brings to another goroutine, so that it is looked at while the walk goes on. An empty
-// batch is a new beginning.
-type batches chan sockiter.Batch
+// batch is a new beginning, for which the walk waits until nothing of the former one is in use: its memory goes.
+type batches struct {
+	got  chan sockiter.Batch
+	gone chan struct{}
+}
 
-func (b batches) Begin()                  { b <- sockiter.Batch{} }
-func (b batches) Take(got sockiter.Batch) { b <- got }
+func (b *batches) Begin() {
+	b.got <- sockiter.Batch{}
+	<-b.gone
+}
+
+func (b *batches) Take(got sockiter.Batch) { b.got <- got }
 
 // walk runs the iterator and makes rows of what it brings.
 func (p *pass) walk() (err error) {
 	if p.small() || p.q.Held {
 		return p.it.Run(p.want(), p)
 	}
-	got := make(batches, 16)
+	b := batches{got: make(chan sockiter.Batch, 16), gone: make(chan struct{})}
 	go func() {
-		defer close(got)
-		err = p.it.Run(p.want(), got)
+		defer close(b.got)
+		err = p.it.Run(p.want(), &b)
 	}()
-	for b := range got {
-		if b.Holders == nil {
+	for got := range b.got {
+		if got.Holders == nil {
 			p.again()
+			b.gone <- struct{}{}
+			continue
 		}
-		p.take(&b)
+		p.take(&got)
 	}
 	return err
 }
@@ -239,9 +245,12 @@ func (t *table) holder(h *sockiter.Holder, q *Query) uint32 {
 func (p *pass) takeRecord(k, proc uint32, thread bool) {
 	rows := &p.t.rows
 	r := &rows.walked[k]
+	if r.Inode == 0 {
+		return // being closed: an orphan from now on
+	}
 	s := rows.slotOf(r.Inode)
 	if inet := r.Proto == rawsock.ProtoTCP || r.Proto == rawsock.ProtoUDP; inet && !rows.seen(s) {
-		p.found.count(r, p.t.netns)
+		p.tally(r)
 		if p.q.matches(r, p.t.netns) {
 			rows.add(k, s)
 		} else {
@@ -251,7 +260,10 @@ func (p *pass) takeRecord(k, proc uint32, thread bool) {
 	if r.State == rawsock.Listen && r.Cwnd > 0 {
 		p.half = true
 	}
-	p.mptcp = p.mptcp || r.Proto == rawsock.ProtoMPTCP && r.State != rawsock.Listen
+	if r.Proto == rawsock.ProtoMPTCP {
+		rows.slots[s].many = true
+		p.mptcp = p.mptcp || r.State != rawsock.Listen
+	}
 	if rows.slots[s].row == skipped || p.q.Owner == OwnerNone {
 		return
 	}
@@ -260,12 +272,25 @@ func (p *pass) takeRecord(k, proc uint32, thread bool) {
 	}
 }
 
+// tally counts a connection that was found. Listeners are counted as they are listed: one that begins to listen during
+// the walk must not stand in for a connection that was not found.
+func (p *pass) tally(r *rawsock.Record) {
+	if r.State != rawsock.Listen {
+		p.found.count(r, p.t.netns)
+	}
+}
+
 // merge adds the listed rows that have not been merged yet.
 func (p *pass) merge() {
 	rows := &p.t.rows
 	rows.more, rows.unix = p.more, p.unix
+	for i := range p.more[p.merged:] {
+		if r := &p.more[p.merged+i]; r.State == rawsock.Listen {
+			p.found.count(r, p.t.netns)
+		}
+	}
 	rows.merge(p.merged, func(r *rawsock.Record) bool {
-		p.found.count(r, p.t.netns)
+		p.tally(r)
 		return p.q.matches(r, p.t.netns)
 	})
 	p.merged = len(p.more)

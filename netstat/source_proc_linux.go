@@ -53,6 +53,17 @@ func (p *procSource) method() Method { return p.kind }
 func (p *procSource) close() error   { return errors.Join(p.list.close(), p.walk.Close()) }
 
 func (p *procSource) fill(t *table, q *Query) error {
+	if err := p.fillRows(t, q); err != nil {
+		return err
+	}
+	if q.Owner != OwnerNone {
+		p.findOwners(t, q)
+	}
+	return nil
+}
+
+// fillRows makes the rows of the table, without owners.
+func (p *procSource) fillRows(t *table, q *Query) error {
 	if err := p.listAll(t, q); err != nil {
 		return err
 	}
@@ -63,19 +74,16 @@ func (p *procSource) fill(t *table, q *Query) error {
 	}
 	t.rows.more, t.rows.unix = p.more, p.unix
 	p.makeRows(t, q)
-	if q.Owner != OwnerNone {
-		p.findOwners(t, q)
-	}
 	return nil
 }
 
 // listings are what has to be listed to answer the query.
 func (q *Query) listings() (list []listing) {
-	if q.Protos.Has(TCP) {
-		list = append(list, listing{proto: rawsock.ProtoTCP, families: q.Families, states: kernelStates(q.States), ports: q.LocalPorts, info: q.Info})
+	if states := kernelStates(q.States); q.Protos.Has(TCP) && states != 0 {
+		list = append(list, listing{proto: rawsock.ProtoTCP, families: q.Families, states: states, ports: q.LocalPorts, info: q.Info})
 	}
-	if q.Protos.Has(UDP) {
-		list = append(list, listing{proto: rawsock.ProtoUDP, families: q.Families, states: udpStates(q.States), ports: q.LocalPorts})
+	if states := udpStates(q.States); q.Protos.Has(UDP) && states != 0 {
+		list = append(list, listing{proto: rawsock.ProtoUDP, families: q.Families, states: states, ports: q.LocalPorts})
 	}
 	return list
 }

@@ -159,15 +159,17 @@ func (w *Walker) keep(fd bpf.FD, err error) (bpf.FD, error) {
 	return fd, err
 }
 
-func (w *Walker) mapInto(recs, ctl bpf.FD, n int) (err error) {
-	if w.maps[0], err = recs.Map(rawsock.Size, n, false); err != nil {
+func (w *Walker) mapInto(recs, ctl bpf.FD, n int) error {
+	r, err := recs.Map(rawsock.Size, n, false)
+	if err != nil {
 		return err
 	}
-	if w.maps[1], err = ctl.Map(ctlSize, 1, true); err != nil {
-		return err
+	c, err := ctl.Map(ctlSize, 1, true)
+	if err != nil {
+		return errors.Join(err, unix.Munmap(r))
 	}
-	w.records = unsafe.Slice((*rawsock.Record)(unsafe.Pointer(&w.maps[0][0])), n)
-	w.ctl = w.maps[1]
+	w.maps = [2][]byte{r, c}
+	w.records, w.ctl = unsafe.Slice((*rawsock.Record)(unsafe.Pointer(&r[0])), n), c
 	return nil
 }
 
@@ -247,6 +249,7 @@ func (w *Walker) Run(want *Want, sink Sink) error {
 		if n <= len(w.records) {
 			return nil
 		}
+		sink.Begin() // nothing of the memory that goes may be in use
 		if err := w.grow(n); err != nil {
 			return err
 		}
@@ -275,9 +278,6 @@ func (w *Walker) ask(want *Want) {
 func (w *Walker) grow(n int) error {
 	if n <= w.room {
 		return w.remap(min(n+n/4, w.room))
-	}
-	if w.layout == nil {
-		return ErrTooMany
 	}
 	bigger, err := NewWalker(n + n/4)
 	if err != nil {
