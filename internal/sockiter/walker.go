@@ -65,7 +65,8 @@ const (
 const typeStream = 1 // SOCK_STREAM: only such a socket with IPPROTO_TCP is a struct tcp_sock
 
 // walker assembles the iter/task program: main calls step for each chunk of a descriptor table, which calls chunk, which
-// calls record for each socket. The last two are verified by themselves, once, whatever calls them. Registers:
+// calls record for each socket, and recheck after it. These are verified by themselves, once, whatever calls them.
+// Registers:
 //
 //	main    R6 the iterator's context, R7 the task, R8 its files, then the first record's number, R9 the control block
 //	chunk   R6 the first descriptor, R7 the flags, R8 what is found, R9 socket_file_ops
@@ -83,6 +84,7 @@ func assembleWalker(l *Layout, recs, ctl int) (*bpf.Program, error) {
 	w.step()
 	w.chunk()
 	w.record()
+	w.recheck()
 	return w.Assemble("sockeye_walk")
 }
 
@@ -165,6 +167,7 @@ func (w *walker) stackArg(r bpf.Reg, off int) {
 }
 
 func (w *walker) walk(ctx int) {
+	w.Store(bpf.DW, bpf.FP, ctx+ctxSpace, bpf.R8)
 	w.Load(bpf.DW, bpf.R8, bpf.R9, ctlCount)
 	w.MovImm(bpf.R1, maxChunks)
 	w.LoadFunc(bpf.R2, "step")
@@ -173,8 +176,12 @@ func (w *walker) walk(ctx int) {
 	w.Call(helperLoop)
 }
 
-// report writes a Holder if the task gave any record. It overwrites the working context, which is done with.
+// report writes a Holder if the task gave any record and still has its descriptor table: that of a task that is ending may
+// have become another's. It overwrites the context, which is done with.
 func (w *walker) report(ctx int) {
+	w.Load(bpf.DW, bpf.R1, bpf.R7, w.l.task.files)
+	w.Load(bpf.DW, bpf.R2, bpf.FP, ctx+ctxSpace)
+	w.JumpNe(bpf.R1, bpf.R2, "out")
 	w.Load(bpf.DW, bpf.R1, bpf.R9, ctlCount)
 	w.JumpEq(bpf.R1, bpf.R8, "out")
 	w.Store(bpf.W, bpf.FP, ctx+offFirst, bpf.R8)
@@ -248,6 +255,11 @@ func (w *walker) chunk() {
 		w.AddImm(bpf.R2, int32(i))
 		w.Mov(bpf.R3, bpf.R7)
 		w.CallFunc("record")
+		w.JumpEqImm(bpf.R0, 0, next)
+		w.Load(bpf.DW, bpf.R1, bpf.FP, tableAt)
+		w.AddImm(bpf.R1, int32(8*i))
+		w.Load(bpf.DW, bpf.R2, bpf.FP, heldAt(i))
+		w.CallFunc("recheck")
 		w.Label(next)
 	}
 	w.Label("chunk.out")
@@ -255,8 +267,33 @@ func (w *walker) chunk() {
 	w.Exit()
 }
 
-// slotAt is the place of the chunk's descriptor i on the stack.
+// recheck(address, file) forgets the last record when the descriptor at the address does not refer to the same file any
+// more: between the first look and the last the file may have been closed, and its memory or its socket's be another
+// process's by then.
+func (w *walker) recheck() {
+	const again = -8
+	w.Global("recheck", 2)
+	w.Mov(bpf.R6, bpf.R2)
+	w.Mov(bpf.R3, bpf.R1)
+	w.stackArg(bpf.R1, again)
+	w.MovImm(bpf.R2, 8)
+	w.Call(helperProbeRead)
+	w.Load(bpf.DW, bpf.R1, bpf.FP, again)
+	w.JumpEq(bpf.R1, bpf.R6, "held")
+	w.LoadMapValue(bpf.R1, w.ctl, 0)
+	w.Load(bpf.DW, bpf.R2, bpf.R1, ctlCount)
+	w.AddImm(bpf.R2, -1)
+	w.Store(bpf.DW, bpf.R1, ctlCount, bpf.R2)
+	w.Label("held")
+	w.MovImm(bpf.R0, 0)
+	w.Exit()
+}
+
+// The stack of chunk: what becomes of each descriptor's file, the files themselves, and where they were read.
+const tableAt = -8 * (2*chunk + 1)
+
 func slotAt(i int) int { return 8 * (i - chunk) }
+func heldAt(i int) int { return 8 * (i - 2*chunk) }
 
 // slots emits the body once for each descriptor of the chunk, with R0 the slot's pointer cast to a structure.
 func (w *walker) slots(structure uint32, body func(slot int)) {
@@ -267,12 +304,17 @@ func (w *walker) slots(structure uint32, body func(slot int)) {
 	}
 }
 
-// readFiles copies the chunk's struct file pointers into the slots. The table has a multiple of 64 entries.
+// readFiles copies the chunk's struct file pointers into the slots, and keeps a copy. The table has a multiple of 64 entries.
 func (w *walker) readFiles() {
+	w.Store(bpf.DW, bpf.FP, tableAt, bpf.R1)
 	w.Mov(bpf.R3, bpf.R1)
 	w.stackArg(bpf.R1, slotAt(0))
 	w.MovImm(bpf.R2, 8*chunk)
 	w.Call(helperProbeRead)
+	for i := range chunk {
+		w.Load(bpf.DW, bpf.R1, bpf.FP, slotAt(i))
+		w.Store(bpf.DW, bpf.FP, heldAt(i), bpf.R1)
+	}
 }
 
 // keepSockets replaces each file by its struct socket, or by 0 when it is not one, without a branch. R8 becomes the OR of
@@ -332,7 +374,7 @@ func (w *walker) touchLines(loaded map[int]bool, structure uint32, offsets ...in
 	})
 }
 
-// record(sk, fd, flags) writes the record of a descriptor, if its socket is wanted.
+// record(sk, fd, flags) writes the record of a descriptor, if its socket is wanted, and returns whether it did.
 func (w *walker) record() {
 	w.Global("record", 3)
 	w.Mov(bpf.R8, bpf.R1)
@@ -349,6 +391,9 @@ func (w *walker) record() {
 	w.identity()
 	w.queues()
 	w.Label("record.out")
+	w.MovImm(bpf.R0, 1)
+	w.Exit()
+	w.Label("record.skip")
 	w.MovImm(bpf.R0, 0)
 	w.Exit()
 }
@@ -367,12 +412,12 @@ func (w *walker) wanted() {
 	w.Store(bpf.DW, bpf.FP, recordFamily, bpf.R1)
 	w.JumpEqImm(bpf.R1, rawsock.AFInet, "inet")
 	w.JumpEqImm(bpf.R1, rawsock.AFInet6, "inet")
-	w.JumpNeImm(bpf.R1, rawsock.AFUnix, "record.out")
+	w.JumpNeImm(bpf.R1, rawsock.AFUnix, "record.skip")
 	w.JumpSetImm(bpf.R6, flagUnix, "netns")
-	w.Jump("record.out")
+	w.Jump("record.skip")
 	w.Label("inet")
 	w.Load(bpf.H, bpf.R2, bpf.R9, w.l.sk.num)
-	w.JumpEqImm(bpf.R2, 0, "record.out") // neither bound nor connected
+	w.JumpEqImm(bpf.R2, 0, "record.skip") // neither bound nor connected
 	w.JumpSetImm(bpf.R6, flagPorts, "ports")
 	w.Jump("netns")
 	w.Label("ports")
@@ -386,7 +431,7 @@ func (w *walker) wanted() {
 	w.AndImm(bpf.R2, 63)
 	w.RshReg(bpf.R3, bpf.R2)
 	w.AndImm(bpf.R3, 1)
-	w.JumpEqImm(bpf.R3, 0, "record.out")
+	w.JumpEqImm(bpf.R3, 0, "record.skip")
 	w.Label("netns")
 	w.namespace()
 	w.protocol()
@@ -401,7 +446,7 @@ func (w *walker) namespace() {
 	w.LoadMapValue(bpf.R2, w.ctl, 0)
 	w.Load(bpf.DW, bpf.R2, bpf.R2, ctlNetNS)
 	w.JumpEqImm(bpf.R2, 0, "anyns")
-	w.JumpNe(bpf.R1, bpf.R2, "record.out")
+	w.JumpNe(bpf.R1, bpf.R2, "record.skip")
 	w.Label("anyns")
 }
 
@@ -412,7 +457,7 @@ func (w *walker) protocol() {
 	w.Load(bpf.H, bpf.R1, bpf.R0, w.l.sk.proto)
 	w.JumpEqImm(bpf.R1, rawsock.ProtoTCP, "take")
 	w.JumpEqImm(bpf.R1, rawsock.ProtoUDP, "take")
-	w.JumpNeImm(bpf.R1, rawsock.ProtoMPTCP, "record.out")
+	w.JumpNeImm(bpf.R1, rawsock.ProtoMPTCP, "record.skip")
 	w.Label("take")
 }
 
@@ -428,7 +473,7 @@ func (w *walker) newRecord() {
 	w.Mov(bpf.R2, bpf.FP)
 	w.AddImm(bpf.R2, recordIndex)
 	w.Call(helperMapLookup)
-	w.JumpEqImm(bpf.R0, 0, "record.out")
+	w.JumpEqImm(bpf.R0, 0, "record.skip")
 	w.Mov(bpf.R7, bpf.R0)
 }
 
