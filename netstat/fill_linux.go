@@ -122,7 +122,7 @@ func (f filler) reason(s *Socket) Missing {
 		return MissingNoHolder
 	case f.t.procs.denied > 0:
 		return MissingPermission
-	case f.t.procs.incomplete:
+	case f.t.procs.incomplete, f.t.procs.moving && s.Proto == TCP:
 		return MissingUnknown
 	}
 	return MissingNoHolder

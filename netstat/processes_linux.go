@@ -22,6 +22,7 @@ type processes struct {
 
 	denied     int  // processes that could not be looked at for lack of permission
 	incomplete bool // or for another reason
+	moving     bool // TCP sockets came or went while processes were looked at
 }
 
 type cached struct {
@@ -32,7 +33,7 @@ type cached struct {
 
 func (p *processes) begin() {
 	p.generation++
-	p.denied, p.incomplete = 0, false
+	p.denied, p.incomplete, p.moving = 0, false, false
 	if p.known == nil {
 		p.known = make(map[int]*cached)
 		p.boot = bootTime()

@@ -56,6 +56,7 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 		p.otherNamespaces()
 	}
 	t.rows.addUnix(q)
+	p.doubtNewcomers()
 	t.doubtOwnerless(q)
 	t.noteText(b.list)
 	return nil
@@ -96,12 +97,22 @@ func (p *pass) want() *sockiter.Want {
 	return w
 }
 
-// count takes the census before the walk, where the walk is to find every connection.
+// count takes the census before the walk, for what is said after it of sockets that it did not find.
 func (p *pass) count() {
-	if p.everyConnection() {
+	if !p.q.Held && p.q.Protos.Has(TCP) {
 		p.before = readCensus(p.t.netns)
-		p.later = p.before.known && p.before.timeWait == 0
+		p.later = p.everyConnection() && p.before.known && p.before.timeWait == 0
 	}
+}
+
+// doubtNewcomers is for a TCP socket that was listed and that the walk gave no owner: it may have come after its process
+// was looked at, or gone before. Only where the census says that none came or went is it held by nobody.
+func (p *pass) doubtNewcomers() {
+	if p.q.Owner == OwnerNone || p.q.Held || !p.t.rows.unheld() {
+		return
+	}
+	after := readCensus(p.t.netns)
+	p.t.procs.moving = !p.before.known || !after.known || p.before.inUse != after.inUse || p.before.opens != after.opens
 }
 
 // everyConnection reports whether the walk has to find all connections. A port's are listed in any case.
