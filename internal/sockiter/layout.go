@@ -137,8 +137,12 @@ func (r *resolver) tcp(t *tcpLayout) {
 
 func (r *resolver) inode(l *Layout) {
 	if l.hasSkIno = l.sk.ino >= 0; !l.hasSkIno {
-		l.socketInode = r.at("socket_alloc", "vfs_inode") - r.at("socket_alloc", "socket") + r.at("inode", "i_ino")
+		r.inodeBeside(l)
 	}
+}
+
+func (r *resolver) inodeBeside(l *Layout) {
+	l.socketInode = r.at("socket_alloc", "vfs_inode") - r.at("socket_alloc", "socket") + r.at("inode", "i_ino")
 }
 
 func (r *resolver) at(structure string, path ...string) int {

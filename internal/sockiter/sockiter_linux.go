@@ -110,6 +110,10 @@ func NewWalker(n int) (*Walker, error) {
 	if l.rdonlyCast == 0 || l.iterTask == 0 {
 		return nil, fmt.Errorf("sockiter: this kernel has no bpf_rdonly_cast (Linux 6.2): %w", errors.ErrUnsupported)
 	}
+	return newWalker(l, n)
+}
+
+func newWalker(l *Layout, n int) (*Walker, error) {
 	w := &Walker{layout: l, lock: -1, buf: make([]byte, walkBuffer)}
 	if err := w.load(n); err != nil {
 		w.Close()

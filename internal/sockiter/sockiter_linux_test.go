@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/internal/bpf"
+	"github.com/sockeye-net/sockeye/internal/btf"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 )
 
@@ -242,4 +243,42 @@ func TestNoLeak(t *testing.T) {
 	if after := count(); after > before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
+}
+
+// TestOlderKernels assembles the programs as for kernels that keep a socket's inode number in its inode only, have no
+// MPTCP and no forward_deficit.
+func TestOlderKernels(t *testing.T) {
+	b, err := os.ReadFile(vmlinuxPath)
+	if err != nil {
+		t.Skip(err)
+	}
+	l, err := ResolveLayout(b, append(walkerFunctions, taskFileFunctions...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := btf.Parse(b, structures, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := resolver{types: types}
+	r.inodeBeside(l)
+	if r.missing != "" {
+		t.Fatalf("no %s", r.missing)
+	}
+	l.hasSkIno, l.udpDeficit, l.mptcpFirst = false, -1, -1
+	fd, port := listen(t, unix.AF_INET, unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: loopback4})
+	udp, _ := listen(t, unix.AF_INET, unix.SOCK_DGRAM, &unix.SockaddrInet4{Addr: loopback4})
+	check := func(it iterator, err error) {
+		t.Helper()
+		needBPF(t, err)
+		defer it.Close()
+		got := mine(t, it, &Want{Info: true})
+		if got[fd].Inode != inode(t, fd) || got[fd].LocalPort != port || got[udp].Inode != inode(t, udp) {
+			t.Errorf("%+v\n%+v", got[fd], got[udp])
+		}
+	}
+	w, err := newWalker(l, 64)
+	check(w, err)
+	f, err := newFiles(l)
+	check(f, err)
 }
