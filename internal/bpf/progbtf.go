@@ -7,7 +7,7 @@ import "encoding/binary"
 const (
 	btfMagic      = 0xeb9f
 	btfHeader     = 24
-	btfInt        = 1<<24 | 0
+	btfInt        = 1 << 24
 	btfPtr        = 2 << 24
 	btfFunc       = 12 << 24
 	btfProto      = 13 << 24

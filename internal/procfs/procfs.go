@@ -3,7 +3,6 @@
 package procfs
 
 import (
-	"fmt"
 	"strconv"
 )
 
@@ -16,7 +15,7 @@ type ParseError struct {
 func (e *ParseError) Error() string { return "proc: " + e.What + ": " + strconv.Quote(e.Text) }
 
 func parseError(what string, b []byte) error {
-	return &ParseError{What: what, Text: fmt.Sprintf("%s", b[:min(len(b), 128)])}
+	return &ParseError{What: what, Text: string(b[:min(len(b), 128)])}
 }
 
 // decimal parses an unsigned number, digits only.

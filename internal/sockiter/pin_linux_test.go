@@ -208,3 +208,32 @@ func TestPinRefused(t *testing.T) {
 		t.Errorf("walker %v, files %v", w, f)
 	}
 }
+
+// TestPinOutgrown brings more records than are mapped, and then more than the pinned array holds: the first takes more of
+// the array, the second a walker of our own, which leaves the pinned one to the next reader.
+func TestPinOutgrown(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	w := pinnedWalker(t)
+	for _, step := range []struct {
+		sockets int
+		pinned  bool
+	}{{40, true}, {200, false}} {
+		var fds []int
+		for range step.sockets {
+			fd, _ := listen(t, unix.AF_INET, unix.SOCK_DGRAM, &unix.SockaddrInet4{Addr: loopback4})
+			fds = append(fds, fd)
+		}
+		got := mine(t, w, &Want{})
+		for _, fd := range fds {
+			if got[fd].Inode != inode(t, fd) {
+				t.Fatalf("%d sockets: descriptor %d is %+v", step.sockets, fd, got[fd])
+			}
+		}
+		if pinned := w.layout == nil; pinned != step.pinned {
+			t.Errorf("%d sockets: pinned is %v", step.sockets, pinned)
+		}
+	}
+	works(t, "the next reader", pinnedWalker(t))
+}
