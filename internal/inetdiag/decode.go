@@ -115,6 +115,8 @@ const (
 	infoTotalRetrans = 100 // tcpi_total_retrans, segments
 	infoBytesAcked   = 120 // tcpi_bytes_acked, since Linux 4.1
 	infoBytesRecv    = 128 // tcpi_bytes_received, since Linux 4.1
+	infoBytesSent    = 200 // tcpi_bytes_sent, since Linux 4.19
+	infoBytesRetrans = 208 // tcpi_bytes_retrans, since Linux 4.19
 )
 
 func decodeInfo(b []byte, r *rawsock.Record) {

@@ -45,6 +45,7 @@ const (
 // Attributes of an inet row.
 const (
 	attrInfo     = 2  // INET_DIAG_INFO
+	attrProtocol = 10 // INET_DIAG_PROTOCOL
 	attrCgroupID = 21 // INET_DIAG_CGROUP_ID
 )
 
