@@ -35,7 +35,7 @@ var layers = map[string]layer{
 	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/inetdiag", "internal/rtlink", "internal/procfs",
 		"internal/miblayout", "internal/ntlayout", "internal/btf"}},
 	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/bpf",
-		"internal/sockiter", "internal/fdwalk", "internal/netns",
+		"internal/sockiter", "internal/sockevent", "internal/fdwalk", "internal/netns",
 		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe"}},
 	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2"}, dirs: []string{"netstat", "ifstat", "geoip"}},
 	"watch":   {rank: 3, libs: []string{xsys}, dirs: []string{"watch"}},
