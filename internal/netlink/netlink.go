@@ -1,6 +1,7 @@
-// Package netlink reads dumps from the kernel through NETLINK_SOCK_DIAG sockets (sock_diag(7)). It moves bytes and
-// repeats what was interrupted; what the bytes mean is for package inetdiag. Linux only: elsewhere Open returns an error
-// for which errors.Is(err, errors.ErrUnsupported) holds.
+// Package netlink reads dumps and notices from the kernel through netlink sockets: NETLINK_SOCK_DIAG (sock_diag(7)) and
+// NETLINK_ROUTE (rtnetlink(7)). It moves bytes and repeats what was interrupted; what the bytes mean is for packages
+// inetdiag and rtlink. Linux only: elsewhere Open and its relatives return an error for which errors.Is(err,
+// errors.ErrUnsupported) holds.
 package netlink
 
 import "errors"
@@ -15,6 +16,27 @@ var errForeign = errors.New("unexpected answer")
 // Attempts is how often a dump is read before [ErrInterrupted] is returned.
 const Attempts = 4
 
+// Family is a family of netlink sockets, which says what they are about.
+type Family int
+
+// The families.
+const (
+	Diag  Family = iota // NETLINK_SOCK_DIAG: sockets
+	Route               // NETLINK_ROUTE: interfaces, addresses, routes
+)
+
+// Groups of notices that anyone may subscribe to (linux/sock_diag.h, linux/rtnetlink.h).
+const (
+	GroupTCPDestroy  = 1 // Diag: SKNLGRP_INET_TCP_DESTROY, with the last struct tcp_info
+	GroupUDPDestroy  = 2 // Diag: SKNLGRP_INET_UDP_DESTROY
+	GroupTCP6Destroy = 3 // Diag: SKNLGRP_INET6_TCP_DESTROY
+	GroupUDP6Destroy = 4 // Diag: SKNLGRP_INET6_UDP_DESTROY
+
+	GroupLink  = 1 // Route: RTNLGRP_LINK
+	GroupAddr4 = 5 // Route: RTNLGRP_IPV4_IFADDR
+	GroupAddr6 = 9 // Route: RTNLGRP_IPV6_IFADDR
+)
+
 // OpError is a failed operation. Unwrap reaches the error number.
 type OpError struct {
 	Op  string // "socket", "setns", "send", "receive", "dump", ...
@@ -24,7 +46,7 @@ type OpError struct {
 func (e *OpError) Error() string { return "netlink: " + e.Op + ": " + e.Err.Error() }
 func (e *OpError) Unwrap() error { return e.Err }
 
-// Reader takes the answer to a dump request. inetdiag.Rows and inetdiag.UnixRows are readers.
+// Reader takes the answer to a dump request. inetdiag.Rows, inetdiag.UnixRows and rtlink's are readers.
 type Reader interface {
 	// Begin comes once, before the first batch.
 	Begin()

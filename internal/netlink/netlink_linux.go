@@ -17,7 +17,7 @@ const bufferSize = 32 << 10
 // this is for kernels, or things that play one, which break that.
 const timeout = 10 * time.Second
 
-// Conn is a sock_diag socket. It belongs for good to the network namespace it was opened in. It is for one goroutine at
+// Conn is a netlink socket for dumps. It belongs for good to the network namespace it was opened in. It is for one goroutine at
 // a time.
 type Conn struct {
 	fd    int
@@ -26,17 +26,37 @@ type Conn struct {
 	buf   []byte
 }
 
-// Open opens a socket in the network namespace of the calling thread. It needs no privilege.
-func Open() (*Conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+// Open opens a sock_diag socket in the network namespace of the calling thread. It needs no privilege.
+func Open() (*Conn, error) { return openFamily(Diag) }
+
+// OpenRoute is Open for rtnetlink.
+func OpenRoute() (*Conn, error) { return openFamily(Route) }
+
+func openFamily(f Family) (*Conn, error) {
+	fd, err := socket(f, 0)
 	if err != nil {
-		return nil, &OpError{Op: "socket", Err: err}
+		return nil, err
 	}
 	if err := prepare(fd); err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}
+	if f == Route { // without it a kernel since 4.20 passes over what a request for addresses or statistics asks
+		_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	}
 	return &Conn{fd: fd, buf: make([]byte, bufferSize)}, nil
+}
+
+func socket(f Family, flags int) (int, error) {
+	proto := unix.NETLINK_SOCK_DIAG
+	if f == Route {
+		proto = unix.NETLINK_ROUTE
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, proto)
+	if err != nil {
+		return -1, &OpError{Op: "socket", Err: err}
+	}
+	return fd, nil
 }
 
 // prepare connects the socket to the kernel (port id 0), after which nobody else can send to it.
@@ -64,7 +84,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// Dump sends a request (see inetdiag.Request) and hands the answer to r, batch by batch. A dump that was interrupted is
+// Dump sends a request (see inetdiag.Request, rtlink.LinkRequest) and hands the answer to r, batch by batch. A dump that was interrupted is
 // read again, [Attempts] times in all. The sequence number in req is overwritten. In steady state it allocates nothing.
 //
 // The error reaches what the reader returned, an error number of the system (ENOENT and EINVAL: this kernel has no such
@@ -165,7 +185,7 @@ func (c *Conn) drain() error {
 	return nil
 }
 
-// Refused reports whether the error means that sock_diag is not to be had here, so that another way must be taken: no
+// Refused reports whether the error means that this way is not to be had here, so that another way must be taken: no
 // permission, or a kernel (or sandbox) without it.
 func Refused(err error) bool {
 	for _, errno := range []error{

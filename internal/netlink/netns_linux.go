@@ -6,47 +6,53 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenIn opens a socket in the network namespace that the file at path refers to: /proc/PID/ns/net, or a bind mount of
-// one, such as /run/netns/NAME. It needs CAP_SYS_ADMIN in that namespace's user namespace and in the caller's own. The
-// socket stays in the namespace and keeps it alive; the calling thread is back in its own when OpenIn returns.
-func OpenIn(path string) (*Conn, error) {
+// OpenIn opens a sock_diag socket in the network namespace that the file at path refers to: /proc/PID/ns/net, or a bind
+// mount of one, such as /run/netns/NAME. It needs CAP_SYS_ADMIN in that namespace's user namespace and in the caller's
+// own. The socket stays in the namespace and keeps it alive; the calling thread is back in its own when OpenIn returns.
+func OpenIn(path string) (*Conn, error) { return in(path, Open) }
+
+// OpenRouteIn is OpenIn for rtnetlink.
+func OpenRouteIn(path string) (*Conn, error) { return in(path, OpenRoute) }
+
+// in opens something in the network namespace at path.
+func in[T any](path string, open func() (T, error)) (v T, err error) {
 	target, err := openNS(path)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	defer unix.Close(target)
 	type result struct {
-		c   *Conn
+		v   T
 		err error
 	}
 	done := make(chan result)
 	go func() {
-		c, err := openAt(target)
-		done <- result{c, err}
+		v, err := at(target, open)
+		done <- result{v, err}
 	}()
 	r := <-done
-	return r.c, r.err
+	return r.v, r.err
 }
 
-// openAt moves its thread to another namespace, opens the socket, and moves back. If that fails the thread must not
-// serve another goroutine: it stays locked, and ends with the goroutine that it belongs to.
-func openAt(target int) (*Conn, error) {
+// at moves its thread to another namespace, opens the socket, and moves back. If that fails the thread must not serve
+// another goroutine: it stays locked, and ends with the goroutine that it belongs to.
+func at[T any](target int, open func() (T, error)) (v T, err error) {
 	runtime.LockOSThread()
 	own, err := openNS("/proc/thread-self/ns/net")
 	if err != nil {
 		runtime.UnlockOSThread()
-		return nil, err
+		return v, err
 	}
 	defer unix.Close(own)
 	if err := unix.Setns(target, unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
-		return nil, &OpError{Op: "setns", Err: err}
+		return v, &OpError{Op: "setns", Err: err}
 	}
-	c, err := Open()
+	v, err = open()
 	if unix.Setns(own, unix.CLONE_NEWNET) == nil {
 		runtime.UnlockOSThread()
 	}
-	return c, err
+	return v, err
 }
 
 func openNS(path string) (int, error) {
