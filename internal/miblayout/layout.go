@@ -1,13 +1,14 @@
-// Package miblayout decodes the tables that Windows' IP helper answers with: MIB_TCPTABLE, MIB_UDPTABLE and their relatives
-// of <tcpmib.h> and <udpmib.h>, for IPv4 and IPv6, with and without owners.
+// Package miblayout decodes what Windows' IP helper answers with: MIB_TCPTABLE, MIB_UDPTABLE and their relatives of
+// <tcpmib.h> and <udpmib.h>, for IPv4 and IPv6, with and without owners; the tables of interfaces and of their addresses,
+// of <ifmib.h> and <netioapi.h>; and the extended statistics of a TCP connection, of <tcpestats.h>.
 //
 // It makes no system call and builds everywhere. Every structure has the same layout on 386, amd64 and arm64: the headers
-// align LARGE_INTEGER and ULONGLONG to 8 bytes on all of them, and no structure holds a pointer. (Go's own int64 is
-// aligned to 4 on 386, so a Go struct needs its padding written out there; a test of iphlpapi holds such structs against the
-// offsets below on each architecture.)
+// align LARGE_INTEGER and ULONGLONG to 8 bytes on all of them, and no structure holds a pointer; one holds a SIZE_T, and its
+// decoder is told how large that is. (Go's own int64 is aligned to 4 on 386, so a Go struct needs its padding written out
+// there; tests hold such structs against the offsets here on each architecture.)
 package miblayout
 
-//go:generate go run golang.org/x/tools/cmd/stringer@v0.52.0 -type=Kind,State -linecomment -output=zstring.go
+//go:generate go run golang.org/x/tools/cmd/stringer@v0.52.0 -type=Kind,State,IfKind,IfOper,EStats -linecomment -output=zstring.go
 
 // Kind is which structure a table is made of.
 type Kind uint8

@@ -27,26 +27,26 @@ type Row struct {
 
 // SizeError is a table that says it has more rows than its bytes hold.
 type SizeError struct {
-	Kind Kind
-	Rows uint32 // dwNumEntries
-	Len  int    // bytes
-	Head []byte // the first bytes of the table, 16 at most
+	Kind fmt.Stringer // a Kind, or an IfKind
+	Rows uint32       // dwNumEntries
+	Len  int          // bytes
+	Head []byte       // the first bytes of the table, 16 at most
 }
 
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("%v of %d bytes claims %d rows: begins % x", e.Kind, e.Len, e.Rows, e.Head)
 }
 
-// KindError is a kind that does not exist.
-type KindError Kind
+// KindError is a kind that does not exist, or has another function.
+type KindError string
 
-func (e KindError) Error() string { return fmt.Sprintf("%v is no kind of table", Kind(e)) }
+func (e KindError) Error() string { return string(e) + " is no kind of table" }
 
 // Parse checks that b holds the rows that its first word (dwNumEntries) promises and returns them. Bytes behind the last
 // row do not matter: the system asks for more room than it fills. The error is a *SizeError or a KindError.
 func Parse(k Kind, b []byte) (Table, error) {
 	if _, ok := k.Layout(); !ok {
-		return Table{}, KindError(k)
+		return Table{}, KindError(k.String())
 	}
 	l := &layouts[k]
 	if len(b) < 4 {
@@ -62,7 +62,7 @@ func Parse(k Kind, b []byte) (Table, error) {
 	return Table{l, b[l.First:][:int(n)*int(l.Size)]}, nil
 }
 
-func sizeError(k Kind, rows uint32, b []byte) error {
+func sizeError(k fmt.Stringer, rows uint32, b []byte) error {
 	return &SizeError{Kind: k, Rows: rows, Len: len(b), Head: append([]byte(nil), b[:min(len(b), 16)]...)}
 }
 
