@@ -40,14 +40,27 @@ func errnoErr(e syscall.Errno) error {
 var (
 	modiphlpapi = windows.NewLazySystemDLL("iphlpapi.dll")
 
+	procFreeMibTable                = modiphlpapi.NewProc("FreeMibTable")
 	procGetExtendedTcpTable         = modiphlpapi.NewProc("GetExtendedTcpTable")
 	procGetExtendedUdpTable         = modiphlpapi.NewProc("GetExtendedUdpTable")
+	procGetIfTable                  = modiphlpapi.NewProc("GetIfTable")
+	procGetIfTable2                 = modiphlpapi.NewProc("GetIfTable2")
 	procGetOwnerModuleFromTcp6Entry = modiphlpapi.NewProc("GetOwnerModuleFromTcp6Entry")
 	procGetOwnerModuleFromTcpEntry  = modiphlpapi.NewProc("GetOwnerModuleFromTcpEntry")
 	procGetOwnerModuleFromUdp6Entry = modiphlpapi.NewProc("GetOwnerModuleFromUdp6Entry")
 	procGetOwnerModuleFromUdpEntry  = modiphlpapi.NewProc("GetOwnerModuleFromUdpEntry")
+	procGetPerTcp6ConnectionEStats  = modiphlpapi.NewProc("GetPerTcp6ConnectionEStats")
+	procGetPerTcpConnectionEStats   = modiphlpapi.NewProc("GetPerTcpConnectionEStats")
 	procGetTcp6Table                = modiphlpapi.NewProc("GetTcp6Table")
+	procGetUnicastIpAddressTable    = modiphlpapi.NewProc("GetUnicastIpAddressTable")
+	procSetPerTcp6ConnectionEStats  = modiphlpapi.NewProc("SetPerTcp6ConnectionEStats")
+	procSetPerTcpConnectionEStats   = modiphlpapi.NewProc("SetPerTcpConnectionEStats")
 )
+
+func freeMibTable(table *byte) {
+	syscall.SyscallN(procFreeMibTable.Addr(), uintptr(unsafe.Pointer(table)))
+	return
+}
 
 func getExtendedTcpTable(table *byte, size *uint32, order bool, af uint32, class uint32, reserved uint32) (errcode error) {
 	var _p0 uint32
@@ -67,6 +80,34 @@ func getExtendedUdpTable(table *byte, size *uint32, order bool, af uint32, class
 		_p0 = 1
 	}
 	r0, _, _ := syscall.SyscallN(procGetExtendedUdpTable.Addr(), uintptr(unsafe.Pointer(table)), uintptr(unsafe.Pointer(size)), uintptr(_p0), uintptr(af), uintptr(class), uintptr(reserved))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func getIfTable(table *byte, size *uint32, order bool) (errcode error) {
+	errcode = procGetIfTable.Find()
+	if errcode != nil {
+		return
+	}
+	var _p0 uint32
+	if order {
+		_p0 = 1
+	}
+	r0, _, _ := syscall.SyscallN(procGetIfTable.Addr(), uintptr(unsafe.Pointer(table)), uintptr(unsafe.Pointer(size)), uintptr(_p0))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func getIfTable2(table **byte) (errcode error) {
+	errcode = procGetIfTable2.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procGetIfTable2.Addr(), uintptr(unsafe.Pointer(table)))
 	if r0 != 0 {
 		errcode = syscall.Errno(r0)
 	}
@@ -121,12 +162,72 @@ func getOwnerModuleFromUdpEntry(row *byte, class uint32, info *byte, size *uint3
 	return
 }
 
+func getPerTcp6ConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, ros *byte, rosVersion uint32, rosSize uint32, rod *byte, rodVersion uint32, rodSize uint32) (errcode error) {
+	errcode = procGetPerTcp6ConnectionEStats.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procGetPerTcp6ConnectionEStats.Addr(), uintptr(unsafe.Pointer(row)), uintptr(group), uintptr(unsafe.Pointer(rw)), uintptr(rwVersion), uintptr(rwSize), uintptr(unsafe.Pointer(ros)), uintptr(rosVersion), uintptr(rosSize), uintptr(unsafe.Pointer(rod)), uintptr(rodVersion), uintptr(rodSize))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func getPerTcpConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, ros *byte, rosVersion uint32, rosSize uint32, rod *byte, rodVersion uint32, rodSize uint32) (errcode error) {
+	errcode = procGetPerTcpConnectionEStats.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procGetPerTcpConnectionEStats.Addr(), uintptr(unsafe.Pointer(row)), uintptr(group), uintptr(unsafe.Pointer(rw)), uintptr(rwVersion), uintptr(rwSize), uintptr(unsafe.Pointer(ros)), uintptr(rosVersion), uintptr(rosSize), uintptr(unsafe.Pointer(rod)), uintptr(rodVersion), uintptr(rodSize))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
 func getTcp6Table(table *byte, size *uint32, order bool) (errcode error) {
 	var _p0 uint32
 	if order {
 		_p0 = 1
 	}
 	r0, _, _ := syscall.SyscallN(procGetTcp6Table.Addr(), uintptr(unsafe.Pointer(table)), uintptr(unsafe.Pointer(size)), uintptr(_p0))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func getUnicastIpAddressTable(family uint16, table **byte) (errcode error) {
+	errcode = procGetUnicastIpAddressTable.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procGetUnicastIpAddressTable.Addr(), uintptr(family), uintptr(unsafe.Pointer(table)))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func setPerTcp6ConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, offset uint32) (errcode error) {
+	errcode = procSetPerTcp6ConnectionEStats.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procSetPerTcp6ConnectionEStats.Addr(), uintptr(unsafe.Pointer(row)), uintptr(group), uintptr(unsafe.Pointer(rw)), uintptr(rwVersion), uintptr(rwSize), uintptr(offset))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func setPerTcpConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, offset uint32) (errcode error) {
+	errcode = procSetPerTcpConnectionEStats.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procSetPerTcpConnectionEStats.Addr(), uintptr(unsafe.Pointer(row)), uintptr(group), uintptr(unsafe.Pointer(rw)), uintptr(rwVersion), uintptr(rwSize), uintptr(offset))
 	if r0 != 0 {
 		errcode = syscall.Errno(r0)
 	}
