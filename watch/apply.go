@@ -1,0 +1,170 @@
+package watch
+
+import (
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// applyPending makes events of what the kernel has told.
+func (w *Watcher) applyPending() {
+	for i := range w.pending {
+		n := &w.pending[i]
+		switch n.kind {
+		case changed:
+			w.applyChange(n)
+		case destroyed:
+			w.applyEnd(n)
+		case talked:
+			w.applyTalk(n)
+		}
+	}
+	clear(w.pending)
+	w.pending = w.pending[:0]
+}
+
+// applyChange is for a TCP socket that changed its state.
+func (w *Watcher) applyChange(c *notice) {
+	id := identify(&c.socket)
+	n := w.book.find(id)
+	switch s := c.socket.State; {
+	case s == netstat.SynSent || c.old == netstat.SynRecv && s == netstat.Established || s == netstat.Listen:
+		w.begun(n, id, c)
+	case n == none || w.book.slab[n].flags&ended != 0:
+		// Of a socket that was closed, or never watched.
+	case c.old == netstat.Listen:
+		w.unlisten(n, c)
+	default:
+		w.moved(n, c)
+	}
+}
+
+// begun is for a connection, or a listener, that begins. An entry that is there already was read before, in which case this
+// says more of it, or belongs to a socket that is used again.
+func (w *Watcher) begun(n int32, id identity, c *notice) {
+	if n != none {
+		w.retire(n, c)
+	} else {
+		n = w.book.add(id)
+	}
+	e := &w.book.slab[n]
+	e.own, e.since, e.actor, e.state = copyOf(&c.socket), c.time, c.actor, c.socket.State
+	e.own.Owners = ownedBy(c.actor)
+	if c.socket.State == netstat.SynSent {
+		e.flags |= dialled
+	}
+	if c.actor == nil {
+		e.heir = w.usage.listenerOf(e.own)
+	}
+	w.charge(n, e.own)
+	if c.socket.Local.Port() != 0 {
+		w.tellOpened(n, FromBPF)
+	}
+}
+
+// retire prepares an entry for the next connection of its socket, after the end of the one before. One that a reading found
+// while it began is this very connection.
+func (w *Watcher) retire(n int32, c *notice) {
+	e := &w.book.slab[n]
+	if s := w.socketOf(e); e.flags&(told|ended) == told && s != nil && s.State != netstat.Listen && s.Remote != c.socket.Remote {
+		e.own = copyOf(s)
+		b := w.lastBytes(e)
+		w.settle(e, b)
+		w.report.add(w.closing(e, FromBPF, c.time, b))
+	}
+	w.usage.release(e)
+	e.flags &= loose
+	e.counted, e.opening, e.last, e.info, e.heir = Bytes{}, Bytes{}, Bytes{}, netstat.TCPInfo{}, nil
+}
+
+// moved is for a change of state within a connection's life.
+func (w *Watcher) moved(n int32, c *notice) {
+	e := &w.book.slab[n]
+	if c.actor != nil {
+		e.actor = c.actor
+	}
+	if c.bytes.Basis != NotCounted {
+		e.last, e.info = c.bytes, c.socket.Info
+	}
+	if e.flags&told == 0 { // connected, so that its port is known by now; or not connected, and its last words are all there is
+		e.own.Local, e.own.Remote = c.socket.Local, c.socket.Remote
+		if c.socket.State == netstat.Established {
+			e.own.State, e.state = c.socket.State, c.socket.State
+		}
+		w.tellOpened(n, FromBPF)
+		return
+	}
+	if watched(&c.socket) {
+		w.tellState(n, FromBPF, c.time, c.old, c.socket.State)
+	}
+}
+
+func (w *Watcher) unlisten(n int32, c *notice) {
+	e := &w.book.slab[n]
+	if c.actor != nil {
+		e.actor = c.actor
+	}
+	w.tellClosed(n, FromBPF, c.time, Bytes{})
+}
+
+// applyEnd is for a socket that is gone.
+func (w *Watcher) applyEnd(c *notice) {
+	n := w.book.find(identify(&c.socket))
+	if n == none {
+		w.inferred(c)
+		return
+	}
+	e := &w.book.slab[n]
+	if e.flags&ended != 0 {
+		return
+	}
+	if c.actor != nil {
+		e.actor = c.actor
+	}
+	if e.flags&told == 0 {
+		w.tellOpened(n, w.feed.source())
+	}
+	if c.bytes.Sent < e.last.Sent || c.bytes.Received < e.last.Received || c.bytes.Basis == NotCounted {
+		c.bytes, c.socket.Info = w.lastBytes(e), e.info // the counters were set back when it was disconnected
+	}
+	if c.socket.Info.Known {
+		e.own = copyOf(w.socketOf(e))
+		e.own.Info = c.socket.Info
+	}
+	w.tellClosed(n, w.feed.source(), c.time, c.bytes)
+}
+
+// inferred is for a connection of which nothing was known. What never had a peer is no connection.
+func (w *Watcher) inferred(c *notice) {
+	if c.socket.Proto == netstat.TCP && c.socket.Remote.Port() == 0 {
+		return
+	}
+	n := w.book.add(identify(&c.socket))
+	e := &w.book.slab[n]
+	e.own, e.actor, e.state = copyOf(&c.socket), c.actor, c.socket.State
+	if c.actor == nil {
+		e.heir = w.usage.listenerOf(e.own)
+	}
+	w.charge(n, e.own)
+	w.tellClosed(n, w.feed.source(), c.time, c.bytes)
+	w.report.infer()
+}
+
+// applyTalk is for a datagram socket that was used for the first time since the watch began.
+func (w *Watcher) applyTalk(c *notice) {
+	id := identify(&c.socket)
+	if w.book.find(id) != none {
+		return
+	}
+	n := w.book.add(id)
+	e := &w.book.slab[n]
+	e.own, e.since, e.actor, e.state = copyOf(&c.socket), c.time, c.actor, c.socket.State
+	e.own.Owners = ownedBy(c.actor)
+	w.charge(n, e.own)
+	w.tellOpened(n, FromBPF)
+}
+
+func ownedBy(p *netstat.Process) []netstat.Owner {
+	if p == nil {
+		return nil
+	}
+	return []netstat.Owner{{Process: p, FD: -1}}
+}

@@ -1,0 +1,287 @@
+package watch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// fullEvery is after how many readings one asks for everything, though the kernel tells of all that happens: it finds
+// what went wrong unnoticed.
+const fullEvery = 300
+
+// query is what the next reading asks for.
+func (w *Watcher) query() netstat.Query {
+	q := w.cfg.Query
+	q.States = readStates
+	q.Held = w.complete() && !w.mend && w.sinceFull < fullEvery
+	return q
+}
+
+// readStates are all but two, of which a busy server has many.
+var readStates = netstat.States(1<<(netstat.DeleteTCB+1)-2) &^ netstat.StatesOf(netstat.TimeWait, netstat.SynRecv)
+
+func (w *Watcher) complete() bool { return w.feed != nil && w.feed.complete() }
+
+// baseline is the first reading, of what is there already.
+func (w *Watcher) baseline() error {
+	if err := w.table.Read(w.query(), w.now); err != nil {
+		return err
+	}
+	w.lastRead = time.Now()
+	w.schedule(w.lastRead)
+	w.match.match(nil, w.now.Sockets)
+	w.reconcile(true)
+	return nil
+}
+
+func (w *Watcher) schedule(now time.Time) {
+	for w.nextRead = w.nextRead.Add(w.cfg.Interval); !w.nextRead.After(now); {
+		w.nextRead = now.Add(w.cfg.Interval)
+	}
+	w.nextDrain = now.Add(w.cfg.Latency)
+}
+
+// read makes a reading and tells what changed. What the kernel told is applied before where it tells everything, and after
+// where it tells of endings only: then the reading brings the sockets that ended since.
+func (w *Watcher) read(now time.Time) error {
+	w.schedule(now)
+	q := w.query()
+	if err := w.table.Read(q, w.before); err != nil {
+		return &OpError{Op: "read", Err: err}
+	}
+	if err := w.drain(); err != nil {
+		return &OpError{Op: "events", Err: err}
+	}
+	if w.complete() {
+		w.applyPending()
+	}
+	w.begin(&q)
+	w.match.match(w.before.Sockets, w.now.Sockets)
+	w.reconcile(false)
+	if err := w.datagrams(); err != nil {
+		w.report.Partial = append(w.report.Partial, fmt.Errorf("UDP traffic could not be counted: %w", err))
+	}
+	w.forgetOthers(w.now.Time)
+	w.sweep(!q.Held)
+	w.applyPending()
+	w.readLinks()
+	w.mended(&q)
+	return nil
+}
+
+// begin turns to the new reading.
+func (w *Watcher) begin(q *netstat.Query) {
+	w.now, w.before = w.before, w.now
+	now := time.Now()
+	w.report.Time, w.report.Elapsed = w.now.Time, max(now.Sub(w.lastRead), 1)
+	w.lastRead = now
+	w.report.Partial = append(append(w.report.Partial, w.partial...), w.now.Partial...)
+	w.usage.tick(w.report.Elapsed)
+	if w.sinceFull++; !q.Held {
+		w.sinceFull = 0
+	}
+}
+
+// mended says that everything was read anew after an overflow.
+func (w *Watcher) mended(q *netstat.Query) {
+	if w.mend && !q.Held {
+		w.mend = false
+		w.report.add(Event{Kind: Repaired, Source: FromReading, Time: w.now.Time})
+	}
+}
+
+// drain takes what the kernel has told.
+func (w *Watcher) drain() error {
+	if w.feed == nil {
+		return nil
+	}
+	lost, overflow, err := w.feed.drain(func(n *notice) {
+		if w.wants(&n.socket) {
+			w.pending = append(w.pending, *n)
+		}
+	})
+	if overflow {
+		w.mend = true
+		w.report.add(Event{Kind: Overflow, Source: w.feed.source(), Time: time.Now(), Lost: lost})
+	}
+	return err
+}
+
+// reconcile goes through the rows of the reading. The first, of what is there already, makes no events.
+func (w *Watcher) reconcile(first bool) {
+	b := &w.book
+	rows := grow(b.spare, len(w.now.Sockets))
+	for _, i := range w.match.gone {
+		if n := b.rows[i]; n != none {
+			w.lose(n, &w.before.Sockets[i])
+		}
+	}
+	w.usage.listeners = w.usage.listeners[:0]
+	for j, i := range w.match.of {
+		n, s := none, &w.now.Sockets[j]
+		if i != none {
+			n = b.rows[i]
+		}
+		if s.State == netstat.Listen {
+			w.usage.listens(s)
+		}
+		switch {
+		case n != none:
+			w.follow(n, int32(j), &w.before.Sockets[i], s)
+		case watched(s):
+			n = w.meet(int32(j), s, first)
+		}
+		rows[j] = n
+	}
+	b.rows, b.spare = rows, b.rows
+}
+
+// lose notes that a socket is in the table no more. Whether it is closed is decided by sweep.
+func (w *Watcher) lose(n int32, s *netstat.Socket) {
+	e := &w.book.slab[n]
+	if e.flags&ended != 0 {
+		w.book.drop(n)
+		return
+	}
+	if e.own == nil {
+		e.own = copyOf(s)
+	}
+	w.book.loosen(n)
+}
+
+// meet takes a row that has no entry yet, or one that notices made.
+func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
+	id := identify(s)
+	n := w.book.find(id)
+	known := n != none
+	if known && w.book.slab[n].row != none {
+		return none // a second row of what the system does not tell apart
+	}
+	if !known {
+		n = w.book.add(id)
+	}
+	e := &w.book.slab[n]
+	e.row, e.own = j, nil
+	switch {
+	case known:
+	case first:
+		e.flags |= told
+		e.counted = bytesOf(s)
+		e.opening = e.counted
+		if !s.Created.IsZero() {
+			e.since = s.Created
+		}
+	default:
+		e.since = w.now.Time
+	}
+	if e.state == 0 {
+		e.state = s.State
+	}
+	w.charge(n, s)
+	if e.flags&told == 0 {
+		w.tellOpened(n, FromReading)
+	}
+	w.weigh(n, s)
+	return n
+}
+
+// follow takes a row that was there in the reading before.
+func (w *Watcher) follow(n, j int32, old, s *netstat.Socket) {
+	e := &w.book.slab[n]
+	moved := e.own == nil && s.Proto == netstat.TCP && (old.Remote != s.Remote || old.Local.Port() != s.Local.Port())
+	e.row, e.missed = j, 0
+	if id := identify(s); id != e.id {
+		w.book.rename(n, id)
+	}
+	if e.flags&ended != 0 {
+		return // its closing has been told; the row is a little late
+	}
+	switch {
+	case !watched(s):
+		e.own = copyOf(old)
+		e.own.Info = s.Info
+		w.tellClosed(n, FromReading, w.now.Time, w.lifeBytes(e, s))
+		return
+	case moved:
+		w.reuse(n, old, s)
+	case s.State != e.state:
+		w.tellState(n, FromReading, w.now.Time, e.state, s.State)
+	}
+	e.own = nil
+	w.charge(n, s)
+	w.weigh(n, s)
+}
+
+// reuse is for a socket that was disconnected and connected anew between two readings: two connections.
+func (w *Watcher) reuse(n int32, old, s *netstat.Socket) {
+	e := &w.book.slab[n]
+	e.own = copyOf(old)
+	w.tellClosed(n, FromReading, w.now.Time, w.lifeBytes(e, old))
+	e.flags &^= ended | told
+	e.since, e.state, e.counted, e.opening, e.last, e.actor = w.now.Time, s.State, Bytes{}, Bytes{}, Bytes{}, nil
+	e.own = nil
+	w.charge(n, s)
+	w.tellOpened(n, FromReading)
+}
+
+// sweep decides what became of the entries without a row.
+func (w *Watcher) sweep(full bool) {
+	b := &w.book
+	left := b.loose[:0]
+	for _, n := range b.loose {
+		e := &b.slab[n]
+		e.flags &^= loose
+		switch {
+		case e.id == identity{} || e.row != none:
+			continue
+		case e.flags&ended != 0:
+			b.drop(n)
+			continue
+		case w.gone(e, full):
+			w.tellClosed(n, FromReading, w.now.Time, w.lastBytes(e))
+			continue
+		}
+		e.flags |= loose
+		left = append(left, n)
+	}
+	b.loose = left
+}
+
+// gone decides whether an entry without a row is closed. One that began after the reading did is not. Where the kernel tells
+// of every end of a TCP connection, one without a row is merely held by nobody any more, unless everything was read; where its
+// notices come a little late, there is a second reading to wait for them.
+func (w *Watcher) gone(e *entry, full bool) bool {
+	if e.since.After(w.now.Time) {
+		return false
+	}
+	if e.missed < 255 {
+		e.missed++
+	}
+	switch tcp := e.own == nil || e.own.Proto == netstat.TCP; {
+	case w.feed == nil || w.complete() && !tcp:
+		return true
+	case w.complete():
+		return full
+	}
+	return e.missed > 1
+}
+
+// socketOf is what is known of an entry's socket.
+func (w *Watcher) socketOf(e *entry) *netstat.Socket {
+	if e.own != nil || e.row == none {
+		return e.own
+	}
+	return &w.now.Sockets[e.row]
+}
+
+// copyOf is a socket that does not share memory with a snapshot.
+func copyOf(s *netstat.Socket) *netstat.Socket {
+	c := *s
+	c.Owners = slices.Clone(s.Owners)
+	c.Path, c.Module = strings.Clone(s.Path), strings.Clone(s.Module)
+	return &c
+}

@@ -1,0 +1,75 @@
+package watch
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// tellOpened makes the event of a beginning.
+func (w *Watcher) tellOpened(n int32, from Source) {
+	e := &w.book.slab[n]
+	e.flags |= told
+	s := w.socketOf(e)
+	ev := Event{Kind: newKind(s), Source: from, Time: e.since, Since: e.since, Socket: *copyOf(s)}
+	w.setOwners(&ev, e)
+	w.usage.opened(e, s)
+	w.report.add(ev)
+}
+
+// tellState makes the event of a change, if such are wanted, and remembers the state.
+func (w *Watcher) tellState(n int32, from Source, at time.Time, old, state netstat.State) {
+	e := &w.book.slab[n]
+	e.state = state
+	if e.own != nil {
+		e.own.State = state
+	}
+	if !w.cfg.States {
+		return
+	}
+	s := copyOf(w.socketOf(e))
+	s.State = state
+	ev := Event{Kind: StateChanged, Source: from, Time: at, Since: e.since, Socket: *s, OldState: old}
+	w.setOwners(&ev, e)
+	w.report.add(ev)
+}
+
+// tellClosed makes the event of an end, and counts what had not been counted.
+func (w *Watcher) tellClosed(n int32, from Source, at time.Time, b Bytes) {
+	e := &w.book.slab[n]
+	w.settle(e, b)
+	w.report.add(w.closing(e, from, at, b))
+	w.usage.release(e)
+	e.flags |= ended | told
+	if e.row == none {
+		w.book.drop(n)
+	}
+}
+
+// closing is the event of an end.
+func (w *Watcher) closing(e *entry, from Source, at time.Time, b Bytes) Event {
+	s := copyOf(w.socketOf(e))
+	s.State = e.state
+	ev := Event{Kind: goneKind(s), Source: from, Time: at, Since: e.since, Socket: *s, Bytes: b}
+	if e.actor != nil {
+		ev.Socket.Owners, ev.Socket.Missing = ownedBy(e.actor), netstat.NotMissing
+		ev.OwnerFrom = OwnerActed
+		return ev
+	}
+	w.setOwners(&ev, e)
+	return ev
+}
+
+// setOwners says who owns the socket of an event, and how that is known.
+func (w *Watcher) setOwners(ev *Event, e *entry) {
+	switch s := &ev.Socket; {
+	case e.actor != nil && (len(s.Owners) == 0 || s.Owners[0].Process == e.actor && s.Owners[0].FD < 0):
+		s.Owners, s.Missing, ev.OwnerFrom = ownedBy(e.actor), netstat.NotMissing, OwnerActed
+	case len(s.Owners) > 0:
+		ev.OwnerFrom = OwnerHolds
+	case e.heir != nil:
+		s.Owners, s.Missing, ev.OwnerFrom = ownedBy(e.heir), netstat.MissingUnknown, OwnerOfListener
+	case s.Missing == netstat.NotMissing:
+		s.Missing = netstat.MissingUnknown
+	}
+}

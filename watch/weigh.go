@@ -1,0 +1,90 @@
+package watch
+
+import "github.com/sockeye-net/sockeye/netstat"
+
+// weigh counts what a row says has been moved since it was last looked at.
+func (w *Watcher) weigh(n int32, s *netstat.Socket) {
+	e := &w.book.slab[n]
+	if !s.Info.Known {
+		if s.Proto == netstat.TCP {
+			e.delta = Bytes{}
+		}
+		return
+	}
+	now := e.payload(s)
+	if now.Sent == e.counted.Sent && now.Received == e.counted.Received {
+		e.delta = Bytes{Basis: infoBasis}
+		e.counted.Basis = infoBasis
+		return
+	}
+	w.countUp(e, now)
+}
+
+// payload is what the counters of a row say, without the SYN of the side that connected.
+func (e *entry) payload(s *netstat.Socket) Bytes {
+	b := bytesOf(s)
+	if e.flags&dialled != 0 && b.Sent > 0 {
+		b.Sent--
+	}
+	return b
+}
+
+// countUp brings what is counted of an entry up to now. A counter that fell began anew.
+func (w *Watcher) countUp(e *entry, now Bytes) {
+	e.delta = Bytes{Sent: rise(e.counted.Sent, now.Sent), Received: rise(e.counted.Received, now.Received), Basis: now.Basis}
+	e.counted = now
+	w.usage.count(e.process, e.delta)
+	w.usage.count(e.remote, e.delta)
+}
+
+func rise(from, to uint64) uint64 {
+	if to < from {
+		return 0
+	}
+	return to - from
+}
+
+// settle counts the last bytes of a connection that is closed.
+func (w *Watcher) settle(e *entry, last Bytes) {
+	if last.Basis != NotCounted {
+		w.countUp(e, last)
+	}
+}
+
+// lastBytes is what was counted of an entry over its life, as far as it is known.
+func (w *Watcher) lastBytes(e *entry) Bytes {
+	if e.last.Basis != NotCounted {
+		return e.last
+	}
+	return e.counted
+}
+
+// lifeBytes is what a row says of a connection that is closed.
+func (w *Watcher) lifeBytes(e *entry, s *netstat.Socket) Bytes {
+	if !s.Info.Known {
+		return e.counted
+	}
+	return e.payload(s)
+}
+
+// datagrams counts what BPF programs have counted of sockets that the kernel does not count.
+func (w *Watcher) datagrams() error {
+	if w.feed == nil {
+		return nil
+	}
+	return w.feed.count(func(d *datagrams) {
+		if d.socket.Proto == 0 {
+			w.other(d)
+			return
+		}
+		if !w.wants(&d.socket) {
+			return
+		}
+		n := w.book.find(identify(&d.socket))
+		if n == none {
+			w.applyTalk(&notice{kind: talked, time: d.first, socket: d.socket, actor: d.actor})
+			n = w.book.find(identify(&d.socket))
+		}
+		w.countUp(&w.book.slab[n], d.bytes)
+	})
+}
