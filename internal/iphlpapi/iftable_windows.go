@@ -14,7 +14,8 @@ func (b *Buffer) Interfaces(order bool) ([]byte, error) {
 	return b.fill("GetIfTable", func(p *byte, size *uint32) error { return getIfTable(p, size, order) })
 }
 
-// Memory is a table that the system made and that Free gives back. The zero Memory holds nothing.
+// Memory is a table that the system made, and that Free gives back. The zero Memory holds none and is ready to be read
+// into, again and again. It is not safe for concurrent use.
 type Memory struct {
 	p    *byte
 	size int
@@ -22,45 +23,48 @@ type Memory struct {
 
 // Interfaces2 reads MIB_IF_TABLE2 by GetIfTable2. Windows before Vista has no such call: the error there wraps a
 // *windows.DLLError.
-func Interfaces2() (Memory, error) {
-	return memory("GetIfTable2", miblayout.IfTable2, getIfTable2)
+func (m *Memory) Interfaces2() error {
+	return m.read("GetIfTable2", miblayout.IfTable2, getIfTable2)
 }
 
 // Addresses reads MIB_UNICASTIPADDRESS_TABLE, of IPv4 and IPv6, by GetUnicastIpAddressTable; missing as GetIfTable2 is.
-func Addresses() (Memory, error) {
-	return memory("GetUnicastIpAddressTable", miblayout.IfUnicast, func(p **byte) error {
-		return getUnicastIpAddressTable(windows.AF_UNSPEC, p)
-	})
+func (m *Memory) Addresses() error {
+	return m.read("GetUnicastIpAddressTable", miblayout.IfUnicast, anyAddresses)
 }
 
-// memory calls f, which does not say how large its table is: that follows from the number of rows, its first word.
-func memory(name string, k miblayout.IfKind, f func(**byte) error) (Memory, error) {
-	p := new(*byte)
-	if err := f(p); err != nil {
-		return Memory{}, &CallError{name, err}
+func anyAddresses(p **byte) error { return getUnicastIpAddressTable(windows.AF_UNSPEC, p) }
+
+// read frees what m held and calls f, which does not say how large its table is: that follows from the number of rows, its
+// first word.
+func (m *Memory) read(name string, k miblayout.IfKind, f func(**byte) error) error {
+	m.Free()
+	if err := f(&m.p); err != nil {
+		m.p = nil
+		return &CallError{name, err}
 	}
-	if *p == nil {
-		return Memory{}, &CallError{name, windows.ERROR_INVALID_DATA}
+	if m.p == nil {
+		return &CallError{name, windows.ERROR_INVALID_DATA}
 	}
-	n := *(*uint32)(unsafe.Pointer(*p))
+	n := *(*uint32)(unsafe.Pointer(m.p))
 	size := k.Size(n)
 	if size > maxSize {
-		freeMibTable(*p)
-		return Memory{}, &CallError{name, fmt.Errorf("%v of %d rows: %w", k, n, windows.ERROR_INVALID_DATA)}
+		m.Free()
+		return &CallError{name, fmt.Errorf("%v of %d rows: %w", k, n, windows.ERROR_INVALID_DATA)}
 	}
-	if n == 0 { // its padding is not promised
-		size = 4
+	m.size = int(size)
+	if n == 0 { // the padding behind the number is not promised
+		m.size = 4
 	}
-	return Memory{*p, int(size)}, nil
+	return nil
 }
 
-// Bytes is the table. It must not be used after Free.
-func (m Memory) Bytes() []byte { return unsafe.Slice(m.p, m.size) }
+// Bytes is the table, valid until the next call and not beyond Free.
+func (m *Memory) Bytes() []byte { return unsafe.Slice(m.p, m.size) }
 
 // Free gives the table back.
 func (m *Memory) Free() {
 	if m.p != nil {
 		freeMibTable(m.p)
 	}
-	*m = Memory{}
+	m.p, m.size = nil, 0
 }

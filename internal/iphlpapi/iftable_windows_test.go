@@ -38,11 +38,11 @@ func interfaces1(t *testing.T, b *Buffer) (miblayout.Interfaces, []byte) {
 
 func interfaces2(t *testing.T) miblayout.Interfaces {
 	t.Helper()
-	m, err := Interfaces2()
-	if err != nil {
+	m := new(Memory)
+	t.Cleanup(m.Free)
+	if err := m.Interfaces2(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(m.Free)
 	tab, err := miblayout.ParseInterfaces(miblayout.IfTable2, m.Bytes())
 	if err != nil || tab.Len() == 0 {
 		t.Fatalf("%d rows, %v", tab.Len(), err)
@@ -92,11 +92,11 @@ func TestInterfacesGrow(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	m, err := Addresses()
-	if err != nil {
+	var m Memory
+	defer m.Free()
+	if err := m.Addresses(); err != nil {
 		t.Fatal(err)
 	}
-	defer m.Free()
 	tab, err := miblayout.ParseAddresses(m.Bytes())
 	if err != nil {
 		t.Fatal(err)
@@ -121,26 +121,41 @@ func TestAddresses(t *testing.T) {
 
 // TestMemory takes what the system answers for what it is, and gives it back once.
 func TestMemory(t *testing.T) {
-	_, err := memory("f", miblayout.IfTable2, func(**byte) error { return windows.ERROR_NOT_SUPPORTED })
+	var m Memory
+	err := m.read("f", miblayout.IfTable2, func(**byte) error { return windows.ERROR_NOT_SUPPORTED })
 	var call *CallError
 	if !errors.As(err, &call) || call.Func != "f" || !errors.Is(err, windows.ERROR_NOT_SUPPORTED) {
 		t.Error(err)
 	}
-	if _, err := memory("f", miblayout.IfTable2, func(**byte) error { return nil }); !errors.Is(err, windows.ERROR_INVALID_DATA) {
+	if err := m.read("f", miblayout.IfTable2, func(**byte) error { return nil }); !errors.Is(err, windows.ERROR_INVALID_DATA) {
 		t.Error(err)
 	}
 	none := uint32(0)
-	m, err := memory("f", miblayout.IfTable2, func(p **byte) error { *p = (*byte)(unsafe.Pointer(&none)); return nil })
+	err = m.read("f", miblayout.IfTable2, func(p **byte) error { *p = (*byte)(unsafe.Pointer(&none)); return nil })
 	if err != nil || len(m.Bytes()) != 4 {
 		t.Errorf("%d bytes, %v", len(m.Bytes()), err)
 	}
-	real, err := Interfaces2()
-	if err != nil {
-		t.Fatal(err)
+	m = Memory{} // that one was not the system's to free
+	for range 3 {
+		if err := m.Interfaces2(); err != nil || len(m.Bytes()) < 8+1352 {
+			t.Fatalf("%d bytes, %v", len(m.Bytes()), err)
+		}
 	}
-	real.Free()
-	real.Free()
-	if len(real.Bytes()) != 0 {
+	m.Free()
+	m.Free()
+	if len(m.Bytes()) != 0 {
 		t.Error("freed memory is still shown")
+	}
+}
+
+func TestMemoryAgainCostsNothing(t *testing.T) {
+	m := new(Memory)
+	defer m.Free()
+	if n := testing.AllocsPerRun(20, func() {
+		if err := errors.Join(m.Interfaces2(), m.Addresses()); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
