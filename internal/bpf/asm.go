@@ -47,6 +47,7 @@ const (
 	classJmp  = 0x05
 	classALU6 = 0x07
 	modeMem   = 0x60
+	modeAtom  = 0xc0
 	fromReg   = 0x08
 
 	opAdd = 0x00
@@ -143,6 +144,7 @@ func (a *Asm) Mov(dst, src Reg)          { a.alu(opMov|fromReg, dst, src, 0) }
 func (a *Asm) MovImm(dst Reg, imm int32) { a.alu(opMov, dst, 0, imm) }
 func (a *Asm) Add(dst, src Reg)          { a.alu(opAdd|fromReg, dst, src, 0) }
 func (a *Asm) AddImm(dst Reg, imm int32) { a.alu(opAdd, dst, 0, imm) }
+func (a *Asm) Sub(dst, src Reg)          { a.alu(opSub|fromReg, dst, src, 0) }
 func (a *Asm) Or(dst, src Reg)           { a.alu(opOr|fromReg, dst, src, 0) }
 func (a *Asm) And(dst, src Reg)          { a.alu(opAnd|fromReg, dst, src, 0) }
 func (a *Asm) AndImm(dst Reg, imm int32) { a.alu(opAnd, dst, 0, imm) }
@@ -153,6 +155,11 @@ func (a *Asm) RshReg(dst, bits Reg)      { a.alu(opRsh|fromReg, dst, bits, 0) }
 func (a *Asm) Neg(dst Reg)               { a.alu(opNeg, dst, 0, 0) }
 func (a *Asm) alu(op uint8, dst, src Reg, imm int32) {
 	a.emit(insn{op: op | classALU6, dst: dst, src: src, imm: imm})
+}
+
+// MovImm32 sets a register to an unsigned number of 32 bits.
+func (a *Asm) MovImm32(dst Reg, imm uint32) {
+	a.emit(insn{op: opMov | classALU, dst: dst, imm: int32(imm)})
 }
 
 // Sub32 subtracts in 32 bits and clears the upper half.
@@ -174,6 +181,14 @@ func (a *Asm) Store(w Width, dst Reg, off int, src Reg) {
 // StoreImm writes a number to memory at dst+off.
 func (a *Asm) StoreImm(w Width, dst Reg, off int, imm int32) {
 	a.emit(insn{op: classSt | modeMem | uint8(w), dst: dst, off: a.off16(off), imm: imm})
+}
+
+// AtomicAdd adds src to the number at dst+off as one step, whatever other processors do. W and DW only.
+func (a *Asm) AtomicAdd(w Width, dst Reg, off int, src Reg) {
+	if w != W && w != DW && a.err == nil {
+		a.err = fmt.Errorf("bpf: an atomic operation of width %#x, not of 4 or 8 bytes", uint8(w))
+	}
+	a.emit(insn{op: classStx | modeAtom | uint8(w), dst: dst, src: src, off: a.off16(off), imm: opAdd})
 }
 
 func (a *Asm) off16(off int) int16 {

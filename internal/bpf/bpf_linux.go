@@ -110,7 +110,9 @@ type progLoadAttr struct {
 }
 
 // LoadIter loads a program for the iterator whose BTF id is target.
-func LoadIter(p *Program, target uint32) (FD, error) {
+func LoadIter(p *Program, target uint32) (FD, error) { return loadTracing(p, attachIter, target) }
+
+func loadTracing(p *Program, attach, target uint32) (FD, error) {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	types := btfOf(p.Funcs)
@@ -122,7 +124,7 @@ func LoadIter(p *Program, target uint32) (FD, error) {
 	defer bfd.Close()
 	infos := funcInfos(p.Funcs)
 	a := progLoadAttr{
-		typ: progTracing, attach: attachIter, attachBTF: target,
+		typ: progTracing, attach: attach, attachBTF: target,
 		insns: pinned(&pin, p.Code), insnCount: uint32(len(p.Code) / insnSize), license: pinned(&pin, []byte("GPL\x00")),
 		btfFD: uint32(bfd), funcs: pinned(&pin, infos), funcCount: uint32(len(p.Funcs)), funcSize: uint32(len(infos) / len(p.Funcs)),
 	}

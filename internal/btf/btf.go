@@ -44,13 +44,13 @@ type Types struct {
 	types, strs []byte
 	index       []uint32          // where the types 1, 1+stride, 1+2*stride, ... begin
 	count       uint32            // types, with void
-	found       map[string]uint32 // ids of the structures and functions asked for
+	found       map[string]uint32 // ids of what was asked for
 }
 
 var order = binary.NativeEndian // the kernel writes its own types in its own order
 
-// Parse reads the section in b and finds the ids of the named structures and functions. A name that is not there is not
-// an error: ask ID.
+// Parse reads the section in b and finds the ids of the named structures and of the named functions and typedefs (each
+// tracepoint has a typedef, btf_trace_ and its name). A name that is not there is not an error: ask ID.
 func Parse(b []byte, structs, funcs []string) (*Types, error) {
 	t := &Types{found: make(map[string]uint32, len(structs)+len(funcs))}
 	if err := t.header(b); err != nil {
@@ -130,7 +130,7 @@ func (t *Types) scan(structs []string, funcs map[uint32]string) error {
 			if filter.mayHave(t.strs, name) {
 				t.noteStruct(structs, name, id)
 			}
-		case kindFunc:
+		case kindFunc, kindTypedef:
 			if f, ok := funcs[name]; ok {
 				t.note(f, id)
 			}
@@ -200,7 +200,7 @@ func (t *Types) at(id uint32) ([]byte, bool) {
 	return t.types[p:], true
 }
 
-// ID is the id of a structure or function that Parse was asked for, and whether it is there.
+// ID is the id of a structure, function or typedef that Parse was asked for, and whether it is there.
 func (t *Types) ID(name string) (uint32, bool) {
 	id, ok := t.found[name]
 	return id, ok

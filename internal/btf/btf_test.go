@@ -63,7 +63,7 @@ func sample() []byte {
 }
 
 func TestOffset(t *testing.T) {
-	ty, err := Parse(sample(), []string{"outer", "absent"}, []string{"f"})
+	ty, err := Parse(sample(), []string{"outer", "absent"}, []string{"f", "inner_t", "_t"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,8 +74,13 @@ func TestOffset(t *testing.T) {
 	if f, _ := ty.ID("f"); f != 6 {
 		t.Errorf("f is type %d, want 6", f)
 	}
-	if _, ok := ty.ID("absent"); ok {
-		t.Error("found a structure that is not there")
+	if typedef, _ := ty.ID("inner_t"); typedef != 3 {
+		t.Errorf("inner_t is type %d, want 3", typedef)
+	}
+	for _, name := range []string{"absent", "_t"} {
+		if _, ok := ty.ID(name); ok {
+			t.Errorf("found %s, which is not there", name)
+		}
 	}
 	for _, c := range []struct {
 		path []string
@@ -112,7 +117,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestVmlinux(t *testing.T) {
-	ty, err := Parse(readVmlinux(t), []string{"sock", "task_struct"}, []string{"bpf_iter_task"})
+	ty, err := Parse(readVmlinux(t), []string{"sock", "task_struct"}, []string{"bpf_iter_task", "btf_trace_inet_sock_set_state"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +128,10 @@ func TestVmlinux(t *testing.T) {
 	if off, ok := ty.Offset(sock, "__sk_common", "skc_daddr"); !ok || off != 0 {
 		t.Errorf("skc_daddr at %d, %v; struct sock_common begins with it", off, ok)
 	}
-	if _, ok := ty.ID("bpf_iter_task"); !ok {
-		t.Error("no function bpf_iter_task")
+	for _, name := range []string{"bpf_iter_task", "btf_trace_inet_sock_set_state"} {
+		if _, ok := ty.ID(name); !ok {
+			t.Error("no ", name)
+		}
 	}
 }
 
