@@ -56,10 +56,17 @@ func (w *Watcher) read(now time.Time) error {
 	if err := w.drain(); err != nil {
 		return &OpError{Op: "events", Err: err}
 	}
+	w.compare(&q)
+	w.readLinks()
+	return nil
+}
+
+// compare makes events of the reading in w.before, which becomes w.now, and of what is pending.
+func (w *Watcher) compare(q *netstat.Query) {
 	if w.complete() {
 		w.applyPending()
 	}
-	w.begin(&q)
+	w.begin(q)
 	w.match.match(w.before.Sockets, w.now.Sockets)
 	w.reconcile(false)
 	if err := w.datagrams(); err != nil {
@@ -68,9 +75,7 @@ func (w *Watcher) read(now time.Time) error {
 	w.forgetOthers(w.now.Time)
 	w.sweep(!q.Held)
 	w.applyPending()
-	w.readLinks()
-	w.mended(&q)
-	return nil
+	w.mended(q)
 }
 
 // begin turns to the new reading.

@@ -40,6 +40,9 @@ func (w *Watcher) tellClosed(n int32, from Source, at time.Time, b Bytes) {
 	w.settle(e, b)
 	w.report.add(w.closing(e, from, at, b))
 	w.usage.release(e)
+	if w.feed != nil && e.counted.Basis == FromSocketBPF {
+		w.feed.forget(e.id.cookie)
+	}
 	e.flags |= ended | told
 	if e.row == none {
 		w.book.drop(n)

@@ -1,0 +1,400 @@
+package watch
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// script is a feed whose words the test puts into Watcher.pending itself.
+type script struct {
+	whole     bool // it tells of every opening and closing
+	counts    []datagrams
+	forgotten []uint64
+}
+
+func (s *script) complete() bool                                          { return s.whole }
+func (s *script) drain(func(*notice)) (lost uint64, over bool, err error) { return 0, false, nil }
+func (s *script) forget(cookie uint64)                                    { s.forgotten = append(s.forgotten, cookie) }
+func (s *script) close() error                                            { return nil }
+func (s *script) source() Source {
+	if s.whole {
+		return FromBPF
+	}
+	return FromNotice
+}
+
+func (s *script) count(take func(*datagrams)) error {
+	for i := range s.counts {
+		take(&s.counts[i])
+	}
+	return nil
+}
+
+// play is a watcher without a system: the test says what readings bring and what the kernel tells.
+type play struct {
+	*Watcher
+	t *testing.T
+	s *script
+}
+
+var start = time.Unix(1000, 0)
+
+func newPlay(t *testing.T, f *script, there ...netstat.Socket) *play {
+	w := &Watcher{cfg: Config{States: true, Interval: time.Second}, now: snapshot(there...), before: new(netstat.Snapshot), others: make(others), netns: 1}
+	if f != nil {
+		w.feed = f
+	}
+	w.book.open()
+	w.usage.open()
+	w.now.Time = start
+	w.match.match(nil, w.now.Sockets)
+	w.reconcile(true)
+	return &play{w, t, f}
+}
+
+// read makes a reading a second later than the one before.
+func (p *play) read(sockets ...netstat.Socket) *play {
+	p.report.reset()
+	at := p.now.Time.Add(time.Second)
+	*p.before = netstat.Snapshot{Time: at, Sockets: sockets}
+	p.compare(&netstat.Query{Held: p.complete() && !p.mend})
+	return p
+}
+
+// hear makes the kernel tell something between two readings.
+func (p *play) hear(notices ...notice) *play {
+	p.report.reset()
+	p.pending = append(p.pending, notices...)
+	p.applyPending()
+	return p
+}
+
+// late has the kernel tell something that is drained with the next reading.
+func (p *play) late(notices ...notice) *play {
+	p.pending = append(p.pending, notices...)
+	return p
+}
+
+// tells compares the events of the last step.
+func (p *play) tells(want ...string) *play {
+	p.t.Helper()
+	var got []string
+	for i := range p.report.Events {
+		got = append(got, long(&p.report.Events[i]))
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		p.t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+	return p
+}
+
+// empty checks that nothing is remembered of what is gone.
+func (p *play) empty() {
+	p.t.Helper()
+	if len(p.book.index) != 0 || len(p.book.free) != len(p.book.slab) {
+		p.t.Errorf("left over: %d in the index, %d of %d free", len(p.book.index), len(p.book.free), len(p.book.slab))
+	}
+	for _, a := range p.usage.processes {
+		if a.open != 0 {
+			p.t.Errorf("%v has %d sockets open", a.process, a.open)
+		}
+	}
+}
+
+func long(e *Event) string {
+	s := fmt.Sprint(short(e), " ", e.Source)
+	if len(e.Socket.Owners) > 0 {
+		s += fmt.Sprint(" ", e.Socket.Owners[0].Process.Name, "/", e.OwnerFrom)
+	}
+	if e.Kind == Closed {
+		s += fmt.Sprint(" ", e.Bytes.Sent, "+", e.Bytes.Received)
+		if d, ok := e.Lifetime(); ok {
+			s += fmt.Sprint(" ", d)
+		}
+		if e.Inferred {
+			s += " inferred"
+		}
+	}
+	return s
+}
+
+var (
+	client = &netstat.Process{PID: 1, Name: "client", Started: time.Unix(1, 0)}
+	server = &netstat.Process{PID: 2, Name: "server", Started: time.Unix(2, 0)}
+	worker = &netstat.Process{PID: 3, Name: "worker", Started: time.Unix(3, 0)}
+)
+
+// becomes is a change of state, so many milliseconds after the start.
+func becomes(ms int, s netstat.Socket, old netstat.State, actor *netstat.Process) notice {
+	return notice{kind: changed, time: start.Add(time.Duration(ms) * time.Millisecond), socket: s, old: old, actor: actor}
+}
+
+func ends(ms int, s netstat.Socket, sent, received uint64, actor *netstat.Process) notice {
+	s.State = netstat.Closed
+	n := notice{kind: destroyed, time: start.Add(time.Duration(ms) * time.Millisecond), socket: s, actor: actor}
+	if s.Proto == netstat.TCP {
+		n.bytes = Bytes{sent, received, FromTCPInfo}
+	}
+	return n
+}
+
+const (
+	synSent = netstat.SynSent
+	closed  = netstat.Closed
+)
+
+func TestConnectionBetweenReadings(t *testing.T) {
+	// The port is not chosen when the process connects, and the process is not there when the answer comes.
+	p := newPlay(t, &script{whole: true})
+	p.hear(becomes(10, tcp(1, 0, 80, synSent), closed, client)).tells()
+	p.hear(becomes(15, tcp(1, 10, 80, established), synSent, nil)).tells("opened 10 bpf client/acted")
+	p.hear(
+		becomes(20, tcp(1, 10, 80, netstat.FinWait1), established, client),
+		ends(30, tcp(1, 10, 80, closed), 100, 200, nil),
+	).tells("state 10 ESTABLISHED>FIN_WAIT1 bpf client/acted", "closed 10 bpf client/acted 100+200 20ms")
+	p.read().tells().empty()
+}
+
+func TestConnectionThatFails(t *testing.T) {
+	p := newPlay(t, &script{whole: true})
+	p.hear(
+		becomes(10, tcp(1, 0, 80, synSent), closed, client),
+		becomes(11, tcp(1, 10, 80, closed), synSent, client),
+		ends(12, tcp(1, 10, 80, closed), 0, 0, nil),
+	).tells("opened 10 bpf client/acted", "closed 10 bpf client/acted 0+0 2ms")
+	if s := p.report.Events[1].Socket.State; s != synSent {
+		t.Errorf("closed in state %v: it never was more than SYN_SENT", s)
+	}
+	p.empty()
+}
+
+func TestUnansweredConnection(t *testing.T) {
+	// It is told by the next reading, which knows its port.
+	p := newPlay(t, &script{whole: true})
+	p.hear(becomes(10, tcp(1, 0, 80, synSent), closed, client)).tells()
+	p.read(owned(tcp(1, 10, 80, synSent), client)).tells("opened 10 poll client/holds")
+}
+
+func TestAcceptedConnection(t *testing.T) {
+	p := newPlay(t, &script{whole: true}, owned(tcp(9, 80, 0, listen), server))
+	p.hear(becomes(10, tcp(1, 80, 10, established), netstat.SynRecv, nil)).tells("opened 80 bpf server/listener")
+	p.read(owned(tcp(9, 80, 0, listen), server), owned(tcp(1, 80, 10, established), worker)).tells()
+	p.hear(ends(1500, tcp(1, 80, 10, closed), 5, 6, nil)).tells("closed 80 bpf worker/holds 5+6 1.49s")
+	// The row may still be in the next reading, if that began earlier.
+	p.read(owned(tcp(9, 80, 0, listen), server), owned(tcp(1, 80, 10, established), worker)).tells()
+	p.read(owned(tcp(9, 80, 0, listen), server)).tells()
+	p.read().tells()
+	p.hear(becomes(2000, tcp(9, 80, 0, closed), listen, server)).tells("listener_vanished 80 bpf server/acted")
+	p.empty()
+}
+
+func TestTheOneThatClosesOwns(t *testing.T) {
+	p := newPlay(t, &script{whole: true}, owned(tcp(9, 80, 0, listen), server))
+	p.hear(
+		becomes(10, tcp(1, 80, 10, established), netstat.SynRecv, nil),
+		becomes(12, tcp(1, 80, 10, netstat.CloseWait), established, nil),
+		becomes(15, tcp(1, 80, 10, netstat.LastAck), netstat.CloseWait, worker),
+		ends(16, tcp(1, 80, 10, closed), 1, 2, nil),
+	)
+	if got := long(&p.report.Events[3]); got != "closed 80 bpf worker/acted 1+2 6ms" {
+		t.Error(got)
+	}
+}
+
+func TestOrphanWaitsForItsEnd(t *testing.T) {
+	// Nobody holds it any more, so the reading does not bring it; the kernel tells when it is gone.
+	p := newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 10, 10))
+	p.read().tells().read().tells()
+	p.hear(ends(5000, tcp(1, 10, 80, closed), 30, 40, nil)).tells("closed 10 bpf client/holds 30+40")
+	p.empty()
+}
+
+func TestOverflowIsMended(t *testing.T) {
+	p := newPlay(t, &script{whole: true}, owned(tcp(1, 10, 80, established), client), owned(tcp(2, 11, 80, established), client))
+	p.mend = true
+	p.read(owned(tcp(2, 11, 80, established), client), owned(tcp(3, 12, 80, established), client)).
+		tells("opened 12 poll client/holds", "closed 10 poll client/holds 0+0", "repaired 0 poll")
+	if p.mend {
+		t.Error("it reads everything for ever")
+	}
+}
+
+func TestNoticesComeLate(t *testing.T) {
+	one := counted(owned(tcp(1, 10, 80, established), client), 10, 10)
+	p := newPlay(t, &script{}, one)
+	p.read().tells() // its notice is on the way
+	p.hear(ends(1001, tcp(1, 10, 80, closed), 30, 40, nil)).tells("closed 10 notice client/holds 30+40")
+	p.empty()
+
+	p = newPlay(t, &script{}, one) // its notice was lost
+	p.read().tells().read().tells("closed 10 poll client/holds 10+10")
+	p.empty()
+
+	p = newPlay(t, &script{}) // opened and closed since the last reading, but the reading saw it
+	p.late(ends(900, tcp(1, 10, 80, closed), 3, 4, nil)).read(one).tells("opened 10 poll client/holds", "closed 10 notice client/holds 3+4 0s")
+	p.read().tells().empty()
+
+	p = newPlay(t, &script{}, owned(tcp(9, 80, 0, listen), server)) // it did not
+	p.hear(ends(900, tcp(1, 80, 10, closed), 3, 4, nil)).tells("closed 80 notice server/listener 3+4 inferred")
+	if p.report.Counts.Inferred != 1 || p.report.Counts.Closed != 1 || p.report.Counts.Opened != 0 {
+		t.Errorf("%+v", p.report.Counts)
+	}
+	// A socket that never had a peer was no connection.
+	p.hear(ends(900, tcp(7, 81, 0, closed), 0, 0, nil)).tells()
+}
+
+func TestPollOnly(t *testing.T) {
+	p := newPlay(t, nil)
+	p.read(counted(owned(tcp(1, 10, 80, established), client), 1, 2)).tells("opened 10 poll client/holds")
+	p.read(counted(owned(tcp(1, 10, 80, netstat.CloseWait), client), 3, 4)).tells("state 10 ESTABLISHED>CLOSE_WAIT poll client/holds")
+	p.read().tells("closed 10 poll client/holds 3+4 2s").empty()
+}
+
+func TestSocketIsUsedAgain(t *testing.T) {
+	p := newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 5, 5))
+	p.hear(
+		becomes(10, tcp(1, 10, 80, closed), established, client),
+		becomes(20, tcp(1, 0, 81, synSent), closed, client),
+		becomes(21, tcp(1, 11, 81, established), synSent, nil),
+	).tells("closed 10 bpf client/acted 5+5", "opened 11 bpf client/acted")
+	p.read(counted(owned(tcp(1, 11, 81, established), client), 1, 0)).tells()
+	p = newPlay(t, nil, counted(owned(tcp(1, 10, 80, established), client), 5, 5))
+	p.read(counted(owned(tcp(1, 11, 81, established), client), 1, 0)).tells("closed 10 poll client/holds 5+5", "opened 11 poll client/holds")
+	p.read().tells("closed 11 poll client/holds 1+0 1s").empty()
+}
+
+func TestDatagrams(t *testing.T) {
+	s := &script{whole: true}
+	p := newPlay(t, s)
+	first := notice{kind: talked, time: start.Add(time.Millisecond), socket: udp(1, 53), actor: client}
+	p.hear(first).tells("opened 53 bpf client/acted")
+	s.counts = []datagrams{{socket: udp(1, 53), actor: client, bytes: Bytes{100, 200, FromSocketBPF}}}
+	p.read().tells("closed 53 poll client/acted 100+200 999ms").empty()
+	if len(s.forgotten) != 1 || s.forgotten[0] != 1 {
+		t.Error("the count is kept for ever:", s.forgotten)
+	}
+	s.counts = nil
+	p.read(owned(udp(2, 54), client)).tells("opened 54 poll client/holds")
+	s.counts = []datagrams{{socket: udp(2, 54), actor: client, bytes: Bytes{7, 8, FromSocketBPF}}}
+	p.read(owned(udp(2, 54), client)).tells()
+	if u := p.Usage(ByProcess, nil); len(u) != 1 || u[0].Total != (Bytes{107, 208, FromSocketBPF}) || u[0].Delta != (Bytes{7, 8, FromSocketBPF}) || u[0].Open != 1 {
+		t.Errorf("%+v", u)
+	}
+	p.read().tells("closed 54 poll client/holds 7+8 2s").empty()
+}
+
+// TestUsage follows bytes into the accounts.
+func TestUsage(t *testing.T) {
+	near, far := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::ffff:127.0.0.1")
+	mapped := with(counted(owned(tcp(2, 12, 80, established), worker), 1000, 0), func(s *netstat.Socket) { s.Remote = netip.AddrPortFrom(far, 80) })
+	p := newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 50, 60), mapped)
+	check := func(by By, who func(*Usage) bool, total, delta Bytes) {
+		t.Helper()
+		for _, u := range p.Usage(by, nil) {
+			if who(&u) && (u.Total != total || u.Delta != delta) {
+				t.Errorf("%v: %+v, want %v, %v", by, u, total, delta)
+			}
+		}
+	}
+	is := func(w *netstat.Process) func(*Usage) bool { return func(u *Usage) bool { return u.Process == w } }
+	p.read(counted(owned(tcp(1, 10, 80, established), client), 55, 80), with(mapped, func(s *netstat.Socket) { s.Info.Sent = 1007 }))
+	check(ByProcess, is(client), Bytes{5, 20, FromTCPInfo}, Bytes{5, 20, FromTCPInfo})
+	check(ByProcess, is(worker), Bytes{7, 0, FromTCPInfo}, Bytes{7, 0, FromTCPInfo})
+	check(ByRemote, func(u *Usage) bool { return u.Remote == near }, Bytes{12, 20, FromTCPInfo}, Bytes{12, 20, FromTCPInfo})
+	if n := len(p.Usage(ByRemote, nil)); n != 1 {
+		t.Error(n, "hosts: the mapped address is the same host")
+	}
+	// The last bytes count when it is closed, and one that was never in a reading counts whole.
+	p.hear(ends(1500, tcp(1, 10, 80, closed), 60, 90, nil),
+		becomes(1600, tcp(3, 13, 80, synSent), closed, client), ends(1700, tcp(3, 13, 80, closed), 1000, 2000, client))
+	p.read(with(mapped, func(s *netstat.Socket) { s.Info.Sent = 1007 }))
+	check(ByProcess, is(client), Bytes{1010, 2030, FromTCPInfo}, Bytes{})
+	check(ByProcess, is(worker), Bytes{7, 0, FromTCPInfo}, Bytes{})
+}
+
+// TestSharedSocketPays says who pays for a socket that several processes hold.
+func TestSharedSocketPays(t *testing.T) {
+	p := newPlay(t, nil, counted(owned(tcp(1, 10, 80, established), server, worker, client), 0, 0))
+	p.read(counted(owned(tcp(1, 10, 80, established), server, worker, client), 9, 9))
+	for _, u := range p.Usage(ByProcess, nil) {
+		if u.Process != worker || u.Delta.Sent != 9 {
+			t.Errorf("%+v: it is the worker's, which began last", u)
+		}
+	}
+}
+
+// TestUncounted: a system that does not tell a socket's bytes says so.
+func TestUncounted(t *testing.T) {
+	p := newPlay(t, nil, owned(udp(1, 53), client), owned(tcp(9, 80, 0, listen), client))
+	if u := p.Usage(ByProcess, nil); u[0].Uncounted != 1 || u[0].Open != 2 {
+		t.Errorf("%+v", u)
+	}
+	p = newPlay(t, &script{whole: true}, owned(udp(1, 53), client))
+	if u := p.Usage(ByProcess, nil); u[0].Uncounted != 0 {
+		t.Errorf("%+v", u)
+	}
+}
+
+func TestListenerOf(t *testing.T) {
+	at := func(addr string, p ...*netstat.Process) netstat.Socket {
+		return with(owned(tcp(1, 0, 0, listen), p...), func(s *netstat.Socket) { s.Local = netip.MustParseAddrPort(addr) })
+	}
+	for name, tc := range map[string]struct {
+		listeners []netstat.Socket
+		local     string
+		want      *netstat.Process
+	}{
+		"exact":          {[]netstat.Socket{at("0.0.0.0:80", server), at("127.0.0.1:80", worker)}, "127.0.0.1:80", worker},
+		"exact first":    {[]netstat.Socket{at("127.0.0.1:80", worker), at("0.0.0.0:80", server)}, "127.0.0.1:80", worker},
+		"any":            {[]netstat.Socket{at("0.0.0.0:80", server)}, "127.0.0.1:80", server},
+		"any, dual":      {[]netstat.Socket{at("[::]:80", server)}, "[::ffff:127.0.0.1]:80", server},
+		"other port":     {[]netstat.Socket{at("0.0.0.0:81", server)}, "127.0.0.1:80", nil},
+		"other address":  {[]netstat.Socket{at("127.0.0.2:80", server)}, "127.0.0.1:80", nil},
+		"two processes":  {[]netstat.Socket{at("0.0.0.0:80", server), at("0.0.0.0:80", worker)}, "127.0.0.1:80", nil},
+		"two sockets":    {[]netstat.Socket{at("0.0.0.0:80", server), at("0.0.0.0:80", server)}, "127.0.0.1:80", server},
+		"shared":         {[]netstat.Socket{at("0.0.0.0:80", server, worker)}, "127.0.0.1:80", nil},
+		"holder unknown": {[]netstat.Socket{at("0.0.0.0:80")}, "127.0.0.1:80", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l ledger
+			for i := range tc.listeners {
+				l.listens(&tc.listeners[i])
+			}
+			s := with(tcp(1, 0, 9, established), func(s *netstat.Socket) { s.Local = netip.MustParseAddrPort(tc.local) })
+			if got := l.listenerOf(&s); got != tc.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// TestAccountsAreFolded: a server that talks to a million hosts in its life does not remember them all, and loses no byte.
+func TestAccountsAreFolded(t *testing.T) {
+	p := newPlay(t, &script{whole: true})
+	const n = 10 * maxIdle
+	for i := range n {
+		s := tcp(uint64(i+1), 80, 10, established)
+		s.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 10)
+		p.hear(becomes(i, s, netstat.SynRecv, nil), ends(i+1, s, 1, 2, server))
+		if i%1000 == 0 {
+			p.read()
+		}
+	}
+	p.read().empty()
+	var sum Bytes
+	hosts := p.Usage(ByRemote, nil)
+	for _, u := range hosts {
+		sum.add(u.Total)
+	}
+	if len(hosts) > 2*maxIdle+1 || sum.Sent != n || sum.Received != 2*n {
+		t.Errorf("%d hosts, %+v", len(hosts), sum)
+	}
+	if len(p.book.slab) > 1000 {
+		t.Error("the book grew to", len(p.book.slab))
+	}
+}
