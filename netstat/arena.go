@@ -11,9 +11,20 @@ type arena struct {
 }
 
 func (s *Snapshot) reset() {
-	clear(s.Sockets) // drop pointers to processes that are gone
-	clear(s.arena.owners)
 	s.Sockets, s.Partial, s.arena.owners = s.Sockets[:0], s.Partial[:0], s.arena.owners[:0]
+}
+
+// forget drops the pointers to processes that an earlier reading, of so many sockets and owners, left behind those of this
+// one. Clearing all of the memory before it is filled anew would take as long as filling it.
+func (s *Snapshot) forget(sockets, owners int) {
+	clearBehind(s.Sockets, sockets)
+	clearBehind(s.arena.owners, owners)
+}
+
+func clearBehind[T any](s []T, end int) {
+	if end = min(end, cap(s)); end > len(s) {
+		clear(s[len(s):end])
+	}
 }
 
 func (s *Snapshot) sort() { slices.SortStableFunc(s.Sockets, compareSockets) }

@@ -63,7 +63,10 @@ func (f filler) inet(s *Socket, r *rawsock.Record) {
 	s.Local = f.addrPort(r.Family, &r.Local, r.LocalPort, r)
 	s.Remote = f.addrPort(r.Family, &r.Remote, r.RemotePort, r)
 	if f.q.Info && s.Proto == TCP && s.HasUID && s.State != Listen && s.State != Bound {
-		s.Info = TCPInfo{Known: true, Sent: r.Sent, Received: r.Received, RTT: r.RTT, Retrans: r.Retrans, Cwnd: r.Cwnd}
+		s.Info = TCPInfo{
+			Known: true, Sent: r.Sent, Received: r.Received, RTT: r.RTT, Retrans: r.Retrans, Cwnd: r.Cwnd,
+			Congestion: Congestion(r.CAState), PayloadSent: r.Payload, HasPayload: r.Flags&rawsock.HasPayload != 0,
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-//go:generate go run golang.org/x/tools/cmd/stringer@v0.52.0 -type=Proto,State,SockType,Missing,Method -linecomment -output=zstring.go
+//go:generate go run golang.org/x/tools/cmd/stringer@v0.52.0 -type=Proto,State,SockType,Missing,Method,Congestion -linecomment -output=zstring.go
 
 // Proto is the protocol of a socket.
 type Proto uint8
@@ -131,7 +131,27 @@ type TCPInfo struct {
 	RTT      uint32 // smoothed round-trip time, microseconds
 	Retrans  uint32 // segments sent again
 	Cwnd     uint32 // congestion window, segments
+
+	Congestion Congestion // what congestion avoidance makes of the connection now
+
+	// PayloadSent is the payload that was sent, acknowledged or not, each byte once: neither retransmissions nor SYN and
+	// FIN count (tcpi_bytes_sent less tcpi_bytes_retrans). HasPayload tells whether it is known: on Linux 4.19 and later.
+	PayloadSent uint64
+	HasPayload  bool
 }
+
+// Congestion is the state of congestion avoidance. The numbers are those of enum tcp_ca_state (linux/tcp.h).
+type Congestion uint8
+
+// The states: nothing is wrong; segments came out of order, or some may be lost; the window was reduced for congestion
+// that was signalled; lost segments are sent again; all that was sent is taken for lost, after a timeout.
+const (
+	CongestionOpen     Congestion = iota // open
+	CongestionDisorder                   // disorder
+	CongestionCWR                        // cwr
+	CongestionRecovery                   // recovery
+	CongestionLoss                       // loss
+)
 
 // Owner is one descriptor (FD, -1 where the system does not tell) of one process that refers to a socket.
 type Owner struct {

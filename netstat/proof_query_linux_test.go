@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/sockeye-net/sockeye/internal/testutil"
@@ -258,5 +259,58 @@ func TestProofGone(t *testing.T) {
 	maker.Stop()
 	if _, err := p.Details(); !errors.Is(err, netstat.ErrProcessGone) {
 		t.Error(fmt.Errorf("details of a process that has ended: %w", err))
+	}
+}
+
+// TestProofHeld compares queries for held sockets with the whole table less those that nobody holds, with MPTCP connections
+// among them, whose rows no descriptor gives, also in a namespace of their own.
+func TestProofHeld(t *testing.T) {
+	if !isolated(t, 0) {
+		return
+	}
+	makers := testutil.BuildMakers(t)
+	startKinds(t, makers, []string{"pair4", "pair-mptcp", "listen-go", "accept-queue", "udp4", "fork", "finished"}, 3)
+	here, there := netnsHere(t), uint64(0)
+	testutil.InNewNetNS(t, func() {
+		there = netnsHere(t)
+		startKinds(t, makers, []string{"pair-mptcp", "pair6", "listen-go", "udp6"}, 2)
+	})
+	for _, m := range methods {
+		t.Run(m.String(), func(t *testing.T) {
+			for _, q := range []netstat.Query{{}, {AllNetNS: true}, {Protos: netstat.QueryTCP, States: netstat.ConnectionStates}, {Protos: allProtos, AllNetNS: true}} {
+				checkHeld(t, m, q, here, there)
+			}
+		})
+	}
+}
+
+// netnsHere is the calling thread's network namespace.
+func netnsHere(t *testing.T) uint64 {
+	t.Helper()
+	fi, err := os.Stat("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fi.Sys().(*syscall.Stat_t).Ino
+}
+
+// checkHeld leaves out what other namespaces of the machine hold, which is not ours to keep still.
+func checkHeld(t *testing.T, m netstat.Method, q netstat.Query, namespaces ...uint64) {
+	t.Helper()
+	q.Owner = netstat.OwnerPID
+	whole := readWith(t, m, q)
+	whole.Sockets = slices.DeleteFunc(whole.Sockets, func(k netstat.Socket) bool {
+		return len(k.Owners) == 0 || !slices.Contains(namespaces, k.NetNS)
+	})
+	q.Held = true
+	held := readWith(t, m, q)
+	held.Sockets = slices.DeleteFunc(held.Sockets, func(k netstat.Socket) bool {
+		return len(k.Owners) == 0 && k.Missing.Hides() || !slices.Contains(namespaces, k.NetNS)
+	})
+	for _, d := range testutil.DiffRows(rowsOf(held), rowsOf(whole)) {
+		t.Errorf("%+v: %s", q, d)
+	}
+	if len(whole.Sockets) < 10 {
+		t.Errorf("%+v: only %d sockets", q, len(whole.Sockets))
 	}
 }

@@ -52,7 +52,7 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 	}
 	p.merge()
 	p.listRest()
-	if q.AllNetNS {
+	if q.AllNetNS && p.elsewhere() {
 		p.otherNamespaces()
 	}
 	t.rows.addUnix(q)
@@ -85,6 +85,7 @@ type pass struct {
 	found  inUse  // what was found of that
 	merged int    // rows of more that were merged
 	mptcp  bool   // there are MPTCP connections, whose subflows have no descriptor
+	apart  bool   // there are MPTCP sockets in other namespaces
 	half   bool   // there are connections half open, which have no socket yet
 	later  bool   // what has no descriptor is listed after the walk, and only if there is any
 }
@@ -171,6 +172,8 @@ const (
 	// unhashedStates are those whose sockets are not in the table of connections, so that listing them is cheaper.
 	unhashedStates = 1<<rawsock.Listen | 1<<rawsock.BoundInactive
 	hashedStates   = inetdiag.AllStates &^ unhashedStates
+	// withFile are those in which a socket may be held by a process.
+	withFile = inetdiag.AllStates &^ (1<<rawsock.TimeWait | 1<<rawsock.NewSynRecv)
 )
 
 // small is how many connections are gone through sooner than another processor wakes up to help.
@@ -232,7 +235,7 @@ func (p *pass) walk() (err error) {
 func (p *pass) again() {
 	p.t.rows.reset()
 	p.t.rows.reserve(int(p.before.inUse[0] + p.before.inUse[1]))
-	p.found, p.mptcp, p.half = inUse{}, false, false
+	p.found, p.mptcp, p.half, p.apart = inUse{}, false, false, false
 }
 
 // take makes rows of a batch.
@@ -274,6 +277,7 @@ func (p *pass) takeRecord(k, proc uint32, thread bool) {
 	if r.Proto == rawsock.ProtoMPTCP {
 		rows.slots[s].many = true
 		p.mptcp = p.mptcp || r.State != rawsock.Listen
+		p.apart = p.apart || r.NetNS != p.t.netns
 	}
 	if rows.slots[s].row == skipped || p.q.Owner == OwnerNone {
 		return
@@ -311,6 +315,9 @@ func (p *pass) merge() {
 // to be accepted; those on their way out or half open; every one. A further list replaces one that was not enough, because
 // rows without a file have nothing by which one could be told from another.
 func (p *pass) listRest() {
+	if p.q.Held && p.mptcp {
+		p.listMore(p.tcp(kernelStates(p.q.States)&withFile&hashedStates, p.q.LocalPorts))
+	}
 	if !p.everyConnection() || p.allFound() && !(p.later && p.half) {
 		return
 	}
@@ -334,6 +341,10 @@ func (p *pass) listRest() {
 		p.listMore(p.tcp(1<<rawsock.Established, nil))
 	}
 }
+
+// elsewhere reports whether other namespaces have to be listed: where only held sockets are wanted, all but the rows of
+// MPTCP and the names of Unix sockets come with the walk.
+func (p *pass) elsewhere() bool { return !p.q.Held || p.apart || p.q.wantsUnix() }
 
 // mark is a state of the table to which undo returns.
 type mark struct {

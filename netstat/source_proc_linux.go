@@ -79,7 +79,11 @@ func (p *procSource) fillRows(t *table, q *Query) error {
 
 // listings are what has to be listed to answer the query.
 func (q *Query) listings() (list []listing) {
-	if states := kernelStates(q.States); q.Protos.Has(TCP) && states != 0 {
+	states := kernelStates(q.States)
+	if q.Held {
+		states &= withFile
+	}
+	if q.Protos.Has(TCP) && states != 0 {
 		list = append(list, listing{proto: rawsock.ProtoTCP, families: q.Families, states: states, ports: q.LocalPorts, info: q.Info})
 	}
 	if states := udpStates(q.States); q.Protos.Has(UDP) && states != 0 {

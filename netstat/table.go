@@ -55,7 +55,9 @@ func (t *Table) Read(q Query, s *Snapshot) error {
 	if t.impl == nil {
 		return &OpError{Op: "read", Err: ErrClosed}
 	}
+	sockets, owners := len(s.Sockets), len(s.arena.owners)
 	s.reset()
+	defer func() { s.forget(sockets, owners) }()
 	q.Held = q.Held && q.Owner != OwnerNone
 	if err := t.impl.read(&q, s); err != nil {
 		return &OpError{Op: "read", Err: err}

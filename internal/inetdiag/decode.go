@@ -110,6 +110,7 @@ func decodeAttrs(b []byte, r *rawsock.Record) error {
 // Offsets in struct tcp_info (include/uapi/linux/tcp.h), which grows at its end with every few kernels: what an older
 // one does not have stays 0.
 const (
+	infoCAState      = 1   // tcpi_ca_state, enum tcp_ca_state
 	infoRTT          = 68  // tcpi_rtt, microseconds
 	infoCwnd         = 80  // tcpi_snd_cwnd, segments
 	infoTotalRetrans = 100 // tcpi_total_retrans, segments
@@ -121,6 +122,7 @@ const (
 
 func decodeInfo(b []byte, r *rawsock.Record) {
 	if len(b) >= infoTotalRetrans+4 {
+		r.CAState = b[infoCAState]
 		r.RTT = binary.NativeEndian.Uint32(b[infoRTT:])
 		r.Cwnd = binary.NativeEndian.Uint32(b[infoCwnd:])
 		r.Retrans = binary.NativeEndian.Uint32(b[infoTotalRetrans:])
@@ -128,5 +130,9 @@ func decodeInfo(b []byte, r *rawsock.Record) {
 	if len(b) >= infoBytesRecv+8 {
 		r.Sent = binary.NativeEndian.Uint64(b[infoBytesAcked:])
 		r.Received = binary.NativeEndian.Uint64(b[infoBytesRecv:])
+	}
+	if len(b) >= infoBytesRetrans+8 {
+		sent, again := binary.NativeEndian.Uint64(b[infoBytesSent:]), binary.NativeEndian.Uint64(b[infoBytesRetrans:])
+		r.Payload, r.Flags = sent-min(again, sent), rawsock.HasPayload
 	}
 }

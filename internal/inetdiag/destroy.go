@@ -1,10 +1,6 @@
 package inetdiag
 
-import (
-	"encoding/binary"
-
-	"github.com/sockeye-net/sockeye/internal/rawsock"
-)
+import "github.com/sockeye-net/sockeye/internal/rawsock"
 
 // Groups of NETLINK_SOCK_DIAG that tell of sockets that were destroyed, enum sknetlink_groups of linux/sock_diag.h. They
 // tell of the network namespace of the subscriber only, and need no privilege.
@@ -80,15 +76,6 @@ func (s *Destroyed) attr(a *attr) {
 	case a.typ == attrInfo && s.Proto == rawsock.ProtoTCP:
 		s.HasInfo = len(a.body) >= infoBytesRecv+8
 		decodeInfo(a.body, &s.Record)
-		s.PayloadSent, s.HasPayload = payloadSent(a.body)
+		s.PayloadSent, s.HasPayload = s.Payload, s.Flags&rawsock.HasPayload != 0
 	}
-}
-
-// payloadSent reads what was sent for the first time from struct tcp_info.
-func payloadSent(b []byte) (n uint64, ok bool) {
-	if len(b) < infoBytesRetrans+8 {
-		return 0, false
-	}
-	sent, again := binary.NativeEndian.Uint64(b[infoBytesSent:]), binary.NativeEndian.Uint64(b[infoBytesRetrans:])
-	return sent - min(again, sent), true
 }

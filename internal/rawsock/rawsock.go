@@ -5,7 +5,7 @@ package rawsock
 
 // Size is the size of a [Record] in bytes. The BPF programs write records of this size, so the layout is fixed: a test
 // holds every offset below.
-const Size = 112
+const Size = 128
 
 // Record is one socket as the kernel holds it, or, from the BPF iterators, one descriptor that refers to it.
 //
@@ -31,7 +31,16 @@ type Record struct {
 	Retrans       uint32 // segments sent again over the connection's life
 	FD            uint32 // descriptor, from the BPF iterators only
 	Cwnd          uint32 // congestion window in segments; for a listener, from the BPF iterators only, connections half open
+	Payload       uint64 // TCP payload bytes sent, each once, acknowledged or not; see HasPayload
+	CAState       uint8  // congestion avoidance: the kernel's enum tcp_ca_state, 0 (open) to 4 (loss)
+	Flags         uint8
+	_             [6]byte
 }
+
+// The bits of [Record.Flags].
+const (
+	HasPayload = 1 << iota // Payload is told
+)
 
 // The numbers the kernel uses for [Record.Family], [Record.Proto] and [Record.State], of include/uapi/linux/in.h,
 // include/linux/socket.h and include/net/tcp_states.h. They stand here because the decoders build on every system.

@@ -33,6 +33,9 @@ func TestRecordLayout(t *testing.T) {
 		{"Retrans", unsafe.Offsetof(r.Retrans), 100},
 		{"FD", unsafe.Offsetof(r.FD), 104},
 		{"Cwnd", unsafe.Offsetof(r.Cwnd), 108},
+		{"Payload", unsafe.Offsetof(r.Payload), 112},
+		{"CAState", unsafe.Offsetof(r.CAState), 120},
+		{"Flags", unsafe.Offsetof(r.Flags), 121},
 		{"size", unsafe.Sizeof(r), Size},
 	} {
 		if f.got != f.want {

@@ -43,7 +43,7 @@ type sockLayout struct {
 	proto, typ, uid, ino, socket, backlog, maxBacklog, rmem, wmem, cgroup       int // struct sock
 }
 
-type tcpLayout struct{ acked, received, srtt, retrans, cwnd, una, written, copied, next int }
+type tcpLayout struct{ acked, received, srtt, retrans, cwnd, una, written, copied, next, sent, resent, caState int }
 
 // structures are those that the programs look into. The functions that each needs are named apart: looking for a name in
 // the kernel's types takes a tenth of a millisecond or two.
@@ -132,6 +132,7 @@ func (r *resolver) tcp(t *tcpLayout) {
 	*t = tcpLayout{
 		acked: at("bytes_acked"), received: at("bytes_received"), srtt: at("srtt_us"), retrans: at("total_retrans"),
 		cwnd: at("snd_cwnd"), una: at("snd_una"), written: at("write_seq"), copied: at("copied_seq"), next: at("rcv_nxt"),
+		sent: at("bytes_sent"), resent: at("bytes_retrans"), caState: r.at("inet_connection_sock", "icsk_ca_state"),
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 const (
 	pinDir     = "/run/sockeye-bpf"
 	pinLock    = "/run/sockeye-bpf.lock"
-	pinVersion = "v1"
+	pinVersion = "v2"
 	pinRoot    = pinDir + "/root" // what shares memory with its one reader, for root alone
 	pinFiles   = pinDir + "/sockets-" + pinVersion
 

@@ -146,7 +146,7 @@ func TestOtherVersions(t *testing.T) {
 	if !apart(t) {
 		return
 	}
-	for _, v := range []string{"v0", "v2"} {
+	for _, v := range []string{"v1", "v3"} {
 		for _, path := range []string{pinFiles, pinRoot + pinWalk, pinRoot + pinRecords, pinRoot + pinControl} {
 			fd, err := bpf.OpenPinned(path)
 			if err != nil {

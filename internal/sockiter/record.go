@@ -42,6 +42,7 @@ const (
 	recInode, recUID, recNetNS, recInterface                        = 64, 68, 72, 76
 	recLocalPort, recRemotePort, recFamily, recState, recProto      = 80, 82, 84, 85, 86
 	recRecvQ, recSendQ, recRTT, recRetrans, recFD, recCwnd          = 88, 92, 96, 100, 104, 108
+	recPayload, recCAState                                          = 112, 120 // and Flags behind it
 )
 
 // decodeHolders appends the holders that the walker wrote.

@@ -173,9 +173,11 @@ func TestRecords(t *testing.T) {
 		client := got[conn]
 		s := tcp
 		s.Remote, s.LocalPort, s.RemotePort, s.State, s.RecvQ, s.Received = lo, port4, client.LocalPort, rawsock.Established, 100, 100
+		s.Flags = rawsock.HasPayload
 		check(server, s)
 		c := tcp
 		c.Remote, c.LocalPort, c.RemotePort, c.State, c.Sent = lo, client.LocalPort, port4, rawsock.Established, 101 // and the SYN
+		c.Payload, c.Flags = 100, rawsock.HasPayload
 		check(conn, c)
 		if client.RTT == 0 || client.Cwnd == 0 {
 			t.Errorf("no TCP information: %+v", client)

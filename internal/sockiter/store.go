@@ -1,6 +1,9 @@
 package sockiter
 
-import "github.com/sockeye-net/sockeye/internal/bpf"
+import (
+	"github.com/sockeye-net/sockeye/internal/bpf"
+	"github.com/sockeye-net/sockeye/internal/rawsock"
+)
 
 // What both programs store into a record at rec+at, from a pointer that the verifier takes for the named structure.
 
@@ -30,7 +33,20 @@ func storeTCPInfo(a *bpf.Asm, l *Layout, rec bpf.Reg, at int) {
 	a.Store(bpf.W, rec, at+recRetrans, bpf.R2)
 	a.Load(bpf.W, bpf.R2, bpf.R0, l.tcp.cwnd)
 	a.Store(bpf.W, rec, at+recCwnd, bpf.R2)
+	a.Load(bpf.DW, bpf.R2, bpf.R0, l.tcp.sent)
+	a.Load(bpf.DW, bpf.R3, bpf.R0, l.tcp.resent)
+	a.Neg(bpf.R3)
+	a.Add(bpf.R2, bpf.R3)
+	a.Store(bpf.DW, rec, at+recPayload, bpf.R2)
+	a.Load(bpf.B, bpf.R2, bpf.R0, l.tcp.caState)
+	a.AndImm(bpf.R2, caStateMask)
+	a.AddImm(bpf.R2, rawsock.HasPayload<<8)
+	a.Store(bpf.H, rec, at+recCAState, bpf.R2)
 }
+
+// caStateMask cuts off the bit fields that share a byte with inet_connection_sock.icsk_ca_state, which is in its lower bits
+// on a little-endian machine.
+const caStateMask = 1<<5 - 1
 
 // storeBacklog stores the accept queue of a listener, from the struct sock in sk.
 func storeBacklog(a *bpf.Asm, l *Layout, sk, rec bpf.Reg, at int) {

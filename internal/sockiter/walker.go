@@ -349,7 +349,7 @@ func (w *walker) touch() {
 	w.JumpSetImm(bpf.R7, flagInfo, "counters")
 	w.Jump("touched")
 	w.Label("counters")
-	w.touchLines(loaded, w.l.tcpSock, t.acked, t.received, t.srtt, t.retrans, t.cwnd)
+	w.touchLines(loaded, w.l.tcpSock, t.acked, t.received, t.srtt, t.retrans, t.cwnd, t.sent, t.resent, t.caState)
 	w.Label("touched")
 }
 
@@ -566,6 +566,8 @@ func (w *walker) queues() {
 		w.StoreImm(bpf.DW, bpf.R7, at, 0)
 	}
 	w.StoreImm(bpf.W, bpf.R7, recCwnd, 0)
+	w.StoreImm(bpf.DW, bpf.R7, recPayload, 0)
+	w.StoreImm(bpf.DW, bpf.R7, recCAState, 0)
 	w.StoreImm(bpf.H, bpf.R7, recProto, 0)
 	w.Load(bpf.DW, bpf.R1, bpf.FP, recordFamily)
 	w.JumpEqImm(bpf.R1, rawsock.AFUnix, "record.out")
