@@ -124,6 +124,12 @@ type Socket struct {
 // Sent and Received are payload bytes and, as Linux counts (tcpi_bytes_acked and tcpi_bytes_received of linux/tcp.h), some
 // sequence numbers that carry none: Sent has 1 more on the side that connected, for its SYN, and 1 more once this side's
 // FIN is acknowledged; Received 1 more for the peer's FIN.
+//
+// On Windows it takes an Administrator, and the figures are those since this [Table] (or another program) switched the
+// system's counting on for the connection: not known at the reading that does so, and from the next on what came since.
+// Sent and Received are ThruBytesAcked and ThruBytesReceived of TCP_ESTATS_DATA_ROD_v0 (tcpestats.h): each payload byte
+// once, without headers, whatever was sent again. (DataBytesOut and DataBytesIn there count it again.) The SYN is not among
+// them, since counting begins later. RTT is in whole milliseconds there.
 type TCPInfo struct {
 	Known    bool
 	Sent     uint64 // bytes that the peer has acknowledged

@@ -10,9 +10,11 @@ import (
 	"github.com/sockeye-net/sockeye/internal/miblayout"
 )
 
-// table reads GetExtendedTcpTable and GetExtendedUdpTable. It holds memory only, no handle.
+// table reads GetExtendedTcpTable and GetExtendedUdpTable. It holds memory only, no handle, and after a query for Info
+// connections whose statistics it switched on.
 type table struct {
 	rows  iphlpapi.Buffer
+	stats estats
 	procs processes
 	zones map[uint32]zone
 	owner [1]Owner // of the socket that each yields
@@ -22,10 +24,13 @@ func openTable(cfg *Config) (*table, error) {
 	if cfg.Method != Auto && cfg.Method != IPHelper {
 		return nil, fmt.Errorf("method %v on Windows: %w", cfg.Method, errors.ErrUnsupported)
 	}
-	return &table{zones: map[uint32]zone{}, procs: processes{known: map[uint32]*known{}}}, nil
+	return &table{zones: map[uint32]zone{}, procs: processes{known: map[uint32]*known{}}, stats: newEStats()}, nil
 }
 
-func (*table) close() error { return nil }
+func (t *table) close() error {
+	t.stats.close()
+	return nil
+}
 
 func pin(PinConfig) error { return errors.ErrUnsupported }
 func unpin() error        { return errors.ErrUnsupported }
@@ -34,7 +39,6 @@ func unpin() error        { return errors.ErrUnsupported }
 var (
 	errUnix  = fmt.Errorf("Unix sockets: %w on Windows", errors.ErrUnsupported)
 	errNetNS = fmt.Errorf("other network namespaces: %w on Windows", errors.ErrUnsupported)
-	errInfo  = fmt.Errorf("TCP information: %w on Windows, where it is switched on for each connection by an Administrator", errors.ErrUnsupported)
 )
 
 func unsupported(q *Query) (errs []error) {
@@ -43,9 +47,6 @@ func unsupported(q *Query) (errs []error) {
 	}
 	if q.AllNetNS {
 		errs = append(errs, errNetNS)
-	}
-	if q.Info && q.Protos.Has(TCP) {
-		errs = append(errs, errInfo)
 	}
 	return errs
 }
@@ -89,6 +90,7 @@ func (t *table) each(q *Query, yield func(*Socket, error) bool) {
 // used again for the next. What could not be read is in problems; when nothing could, it is the error.
 func (t *table) scan(q *Query, yield func(*Socket, *Process) bool) (problems []error, err error) {
 	t.procs.begin(q.Owner)
+	t.stats.begin()
 	var failed []error
 	plan := sources(q)
 	for _, src := range plan {
@@ -103,6 +105,12 @@ func (t *table) scan(q *Query, yield func(*Socket, *Process) bool) (problems []e
 	}
 	problems = append(unsupported(q), failed...)
 	problems = append(problems, t.procs.end()...)
+	if q.Info {
+		problems = append(problems, t.stats.problems()...)
+	}
+	if q.Info && len(failed) == 0 {
+		t.stats.forget(q)
+	}
 	if len(failed) > 0 && len(failed) == len(plan) {
 		return nil, errors.Join(problems...)
 	}
@@ -133,6 +141,9 @@ func (t *table) walk(q *Query, src source, tab miblayout.Table, yield func(*Sock
 		owner := t.attribute(q, &s, src, &r, tab.Raw(i))
 		if q.Held && owner == nil && !s.Missing.Hides() {
 			continue
+		}
+		if q.Info && s.Proto == TCP {
+			s.Info = t.stats.info(&s, src, tab.Raw(i))
 		}
 		if !yield(&s, owner) {
 			return false

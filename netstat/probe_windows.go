@@ -53,8 +53,8 @@ func probeModules() Capability {
 
 func probeRights() Capability {
 	if windows.GetCurrentProcessToken().IsElevated() {
-		return Capability{Name: "administrator", Works: true, Detail: "every process may be asked for its details"}
+		return Capability{Name: "administrator", Works: true, Detail: "every process may be asked for its details, and TCP information be counted"}
 	}
-	return Capability{Name: "administrator", Detail: "command lines and users of other users' processes stay unknown",
+	return Capability{Name: "administrator", Detail: "command lines and users of other users' processes, and TCP information, stay unknown",
 		Remedy: "run as Administrator"}
 }

@@ -71,7 +71,7 @@ type Query struct {
 	States     States
 	LocalPorts []uint16 // empty: every port. Unix sockets have none, so they never match
 	Owner      OwnerLevel
-	Info       bool // fill Socket.Info
+	Info       bool // fill Socket.Info; on Windows from the second reading of a table on
 	AllNetNS   bool // every network namespace that can be entered; Linux only
 	Held       bool // with Owner: only sockets that have one, or may have one that is not seen. The others take longer to find
 	FirstOwner bool // one owner of each socket is enough: where /proc has to be walked, that stops once each has one
