@@ -55,9 +55,13 @@ func (w *Watcher) begun(n int32, id identity, c *notice) {
 		e.heir = w.usage.listenerOf(e.own)
 	}
 	w.charge(n, e.own)
-	if c.socket.Local.Port() != 0 {
-		w.tellOpened(n, FromBPF)
+	if c.socket.Local.Port() == 0 {
+		return // chosen later
 	}
+	if c.socket.State == netstat.Listen {
+		w.usage.listens(e.own)
+	}
+	w.tellOpened(n, FromBPF)
 }
 
 // retire prepares an entry for the next connection of its socket, after the end of the one before. One that a reading found

@@ -172,6 +172,8 @@ func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
 	e := &w.book.slab[n]
 	e.row, e.own = j, nil
 	switch {
+	case e.flags&ended != 0:
+		return n // closed while the reading was made
 	case known:
 	case first:
 		e.flags |= told
@@ -248,6 +250,7 @@ func (w *Watcher) sweep(full bool) {
 			continue
 		case w.gone(e, full):
 			w.tellClosed(n, FromReading, w.now.Time, w.lastBytes(e))
+			b.drop(n)
 			continue
 		}
 		e.flags |= loose

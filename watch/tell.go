@@ -43,10 +43,7 @@ func (w *Watcher) tellClosed(n int32, from Source, at time.Time, b Bytes) {
 	if w.feed != nil && e.counted.Basis == FromSocketBPF {
 		w.feed.forget(e.id.cookie)
 	}
-	e.flags |= ended | told
-	if e.row == none {
-		w.book.drop(n)
-	}
+	e.flags |= ended | told // forgotten by sweep: the reading that is going on may still have its row
 }
 
 // closing is the event of an end.

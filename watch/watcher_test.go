@@ -160,6 +160,14 @@ func TestConnectionBetweenReadings(t *testing.T) {
 	p.read().tells().empty()
 }
 
+func TestClosedWhileItIsRead(t *testing.T) {
+	p := newPlay(t, &script{whole: true})
+	p.hear(becomes(10, tcp(1, 10, 80, established), netstat.SynRecv, nil), ends(20, tcp(1, 10, 80, closed), 1, 2, server)).
+		tells("opened 10 bpf", "closed 10 bpf server/acted 1+2 10ms")
+	p.read(owned(tcp(1, 10, 80, established), server)).tells()
+	p.read().tells().empty()
+}
+
 func TestConnectionThatFails(t *testing.T) {
 	p := newPlay(t, &script{whole: true})
 	p.hear(
@@ -170,7 +178,7 @@ func TestConnectionThatFails(t *testing.T) {
 	if s := p.report.Events[1].Socket.State; s != synSent {
 		t.Errorf("closed in state %v: it never was more than SYN_SENT", s)
 	}
-	p.empty()
+	p.read().tells().empty()
 }
 
 func TestUnansweredConnection(t *testing.T) {
@@ -190,7 +198,7 @@ func TestAcceptedConnection(t *testing.T) {
 	p.read(owned(tcp(9, 80, 0, listen), server)).tells()
 	p.read().tells()
 	p.hear(becomes(2000, tcp(9, 80, 0, closed), listen, server)).tells("listener_vanished 80 bpf server/acted")
-	p.empty()
+	p.read().tells().empty()
 }
 
 func TestTheOneThatClosesOwns(t *testing.T) {
@@ -211,7 +219,7 @@ func TestOrphanWaitsForItsEnd(t *testing.T) {
 	p := newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 10, 10))
 	p.read().tells().read().tells()
 	p.hear(ends(5000, tcp(1, 10, 80, closed), 30, 40, nil)).tells("closed 10 bpf client/holds 30+40")
-	p.empty()
+	p.read().tells().empty()
 }
 
 func TestOverflowIsMended(t *testing.T) {
@@ -229,7 +237,7 @@ func TestNoticesComeLate(t *testing.T) {
 	p := newPlay(t, &script{}, one)
 	p.read().tells() // its notice is on the way
 	p.hear(ends(1001, tcp(1, 10, 80, closed), 30, 40, nil)).tells("closed 10 notice client/holds 30+40")
-	p.empty()
+	p.read().tells().empty()
 
 	p = newPlay(t, &script{}, one) // its notice was lost
 	p.read().tells().read().tells("closed 10 poll client/holds 10+10")
@@ -381,7 +389,7 @@ func TestAccountsAreFolded(t *testing.T) {
 		s := tcp(uint64(i+1), 80, 10, established)
 		s.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 10)
 		p.hear(becomes(i, s, netstat.SynRecv, nil), ends(i+1, s, 1, 2, server))
-		if i%1000 == 0 {
+		if i%100 == 0 {
 			p.read()
 		}
 	}
