@@ -132,8 +132,8 @@ func (t *table) describe(r *miblayout.IfRow, addrs miblayout.Addresses) Interfac
 	}
 	k := t.lookup(id, r, width)
 	k.address(t.gather(r, addrs))
-	i := Interface{ID: id, Index: r.Index, Name: k.name, Description: k.description, Kind: kindOf(r), Type: r.Type,
-		Physical: physical(r), Up: r.AdminUp, State: stateOf(r.Oper), MTU: r.MTU, Speed: r.TxSpeed, HardwareAddr: k.hardware,
+	i := Interface{ID: id, Index: r.Index, Name: k.name, Description: k.description, Kind: rowKind(r), Type: r.Type,
+		Physical: rowPhysical(r), Up: r.AdminUp, State: rowState(r.Oper), MTU: r.MTU, Speed: r.TxSpeed, HardwareAddr: k.hardware,
 		Addrs: k.addrs, Width: width, Counters: countersOf(r, width)}
 	if r.RxSpeed != r.TxSpeed {
 		i.RxSpeed = r.RxSpeed

@@ -56,8 +56,8 @@ func loopbackOf(t *testing.T, s *Snapshot) *Interface {
 	return nil
 }
 
-// TestMethods holds what GetIfTable tells against what GetIfTable2 tells before and after it.
-func TestMethods(t *testing.T) {
+// TestWindowsMethods holds what GetIfTable tells against what GetIfTable2 tells before and after it.
+func TestWindowsMethods(t *testing.T) {
 	two, one := openMethod(t, IfTable2), openMethod(t, IfTable)
 	before, narrow, after := readMethod(t, two, IfTable2), readMethod(t, one, IfTable), readMethod(t, two, IfTable2)
 	if len(narrow.Interfaces) != len(before.Interfaces) || len(before.Partial)+len(after.Partial) > 0 {
@@ -94,8 +94,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// transfer sends n bytes over a connection to itself.
-func transfer(t *testing.T, n int64) {
+// loopbackTransfer sends n bytes over a connection to itself.
+func loopbackTransfer(t *testing.T, n int64) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -108,7 +108,7 @@ func transfer(t *testing.T, n int64) {
 			return
 		}
 		defer c.Close()
-		io.CopyN(c, zeros{}, n)
+		io.CopyN(c, zeroBytes{}, n)
 	}()
 	c, err := l.Accept()
 	if err != nil {
@@ -120,13 +120,13 @@ func transfer(t *testing.T, n int64) {
 	}
 }
 
-type zeros struct{}
+type zeroBytes struct{}
 
-func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+func (zeroBytes) Read(b []byte) (int, error) { return len(b), nil }
 
-// TestKnownTraffic sends 20 MB over the loopback interface, and both methods count it, both ways. Others may use the
+// TestWindowsKnownTraffic sends 20 MB over the loopback interface, and both methods count it, both ways. Others may use the
 // interface meanwhile, so it counts the least of three.
-func TestKnownTraffic(t *testing.T) {
+func TestWindowsKnownTraffic(t *testing.T) {
 	if !onWine() {
 		t.Skip("Windows does not count the loopback interface")
 	}
@@ -136,7 +136,7 @@ func TestKnownTraffic(t *testing.T) {
 		least := Counters{RxBytes: math.MaxUint64}
 		for range 3 {
 			before := loopbackOf(t, readMethod(t, tab, m)).Counters
-			transfer(t, size)
+			loopbackTransfer(t, size)
 			after := loopbackOf(t, readMethod(t, tab, m))
 			diff := func(a, b uint64) uint64 { return (a - b) << (64 - after.Width) >> (64 - after.Width) }
 			if rx := diff(after.RxBytes, before.RxBytes); rx < least.RxBytes {
@@ -151,8 +151,8 @@ func TestKnownTraffic(t *testing.T) {
 	}
 }
 
-// TestProcNetDev holds Wine's figures against those of the kernel beneath it.
-func TestProcNetDev(t *testing.T) {
+// TestWindowsProcNetDev holds Wine's figures against those of the kernel beneath it.
+func TestWindowsProcNetDev(t *testing.T) {
 	if !onWine() {
 		t.Skip("Windows has no /proc")
 	}
@@ -190,9 +190,9 @@ func TestProcNetDev(t *testing.T) {
 	}
 }
 
-// TestFallback breaks GetIfTable2 for a table: with Auto, GetIfTable serves from then on and the reason is said; alone, it
+// TestWindowsFallback breaks GetIfTable2 for a table: with Auto, GetIfTable serves from then on and the reason is said; alone, it
 // is an error.
-func TestFallback(t *testing.T) {
+func TestWindowsFallback(t *testing.T) {
 	broken := func(*iphlpapi.Memory) error {
 		return &iphlpapi.CallError{Func: "GetIfTable2", Err: windows.ERROR_NOT_SUPPORTED}
 	}
@@ -221,7 +221,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
+func TestWindowsUnsupported(t *testing.T) {
 	for _, cfg := range []Config{{Method: RTNetlink}, {Method: ProcNetDev}, {AllNetNS: true}, {NetNS: "x"}} {
 		if _, err := Open(&cfg); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%+v: %v", cfg, err)
@@ -233,9 +233,9 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// TestReadAgain holds that a table that is read again allocates nothing for an interface, and holds no handle. GetIfTable
+// TestWindowsReadAgain holds that a table that is read again allocates nothing for an interface, and holds no handle. GetIfTable
 // takes its size, which is allocated for the call.
-func TestReadAgain(t *testing.T) {
+func TestWindowsReadAgain(t *testing.T) {
 	for m, most := range map[Method]float64{IfTable2: 0, IfTable: 1} {
 		tab, s := openMethod(t, m), new(Snapshot)
 		read := func() {
@@ -263,7 +263,7 @@ func handles(t *testing.T) (n uint32) {
 	return n
 }
 
-func BenchmarkRead(b *testing.B) {
+func BenchmarkWindowsRead(b *testing.B) {
 	for _, m := range []Method{IfTable2, IfTable} {
 		b.Run(m.String(), func(b *testing.B) {
 			tab, err := Open(&Config{Method: m})
@@ -282,18 +282,18 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-func bare() *table { return &table{known: map[uint64]*known{}, made: map[uint32]*made{}} }
+func bareTable() *table { return &table{known: map[uint64]*known{}, made: map[uint32]*made{}} }
 
-func wide(s string) (b []byte) {
+func wideText(s string) (b []byte) {
 	for _, r := range s {
 		b = append(b, byte(r), byte(r>>8))
 	}
 	return append(b, 0, 0)
 }
 
-// TestDescribe makes interfaces of rows that no machine here has.
-func TestDescribe(t *testing.T) {
-	eth := miblayout.IfRow{LUID: 6 << 48, Index: 7, Name: wide("Ethernet"), Description: wide("Adapter"), Type: 6, AdminUp: true,
+// TestWindowsDescribe makes interfaces of rows that no machine here has.
+func TestWindowsDescribe(t *testing.T) {
+	eth := miblayout.IfRow{LUID: 6 << 48, Index: 7, Name: wideText("Ethernet"), Description: wideText("Adapter"), Type: 6, AdminUp: true,
 		Oper: miblayout.IfUp, Flags: miblayout.IfHardware | miblayout.IfConnector, TxSpeed: 1e9, RxSpeed: 1e9, Address: []byte{1, 2, 3, 4, 5, 6},
 		In: miblayout.IfCounters{Octets: 1 << 40, Unicast: 1 << 33, NonUnicast: 2, Discards: 3, Errors: 4}}
 	for _, c := range []struct {
@@ -306,7 +306,7 @@ func TestDescribe(t *testing.T) {
 				i.Speed == 1e9 && i.RxSpeed == 0 && i.Width == 64 && i.RxBytes == 1<<40 && i.RxPackets == 1<<33+2 && i.RxDropped == 3 && i.RxErrors == 4
 		}},
 		{"filter", func(r *miblayout.IfRow) { r.Flags = miblayout.IfFilter }, func(i *Interface) bool { return i.Kind == Filter && !i.Physical }},
-		{"named like a filter", func(r *miblayout.IfRow) { r.Name = wide("Ethernet-WFP LightWeight Filter-0000") }, func(i *Interface) bool { return i.Kind == Ethernet && i.Physical }},
+		{"named like a filter", func(r *miblayout.IfRow) { r.Name = wideText("Ethernet-WFP LightWeight Filter-0000") }, func(i *Interface) bool { return i.Kind == Ethernet && i.Physical }},
 		{"switch port", func(r *miblayout.IfRow) { r.Flags = 0 }, func(i *Interface) bool { return i.Kind == Ethernet && !i.Physical }},
 		{"asymmetric", func(r *miblayout.IfRow) { r.RxSpeed = 2e9 }, func(i *Interface) bool { return i.Speed == 1e9 && i.RxSpeed == 2e9 }},
 		{"old wireless", func(r *miblayout.IfRow) { r.Medium = 9 }, func(i *Interface) bool { return i.Kind == WiFi }},
@@ -324,35 +324,35 @@ func TestDescribe(t *testing.T) {
 	} {
 		r := eth
 		c.edit(&r)
-		if i := bare().describe(&r, miblayout.Addresses{}); !c.want(&i) {
+		if i := bareTable().describe(&r, miblayout.Addresses{}); !c.want(&i) {
 			t.Errorf("%s: %+v", c.name, i)
 		}
 	}
 }
 
-func TestKinds(t *testing.T) {
+func TestWindowsKinds(t *testing.T) {
 	for typ, want := range map[uint32]Kind{1: Other, 6: Ethernet, 23: PPP, 24: Loopback, 53: Tun, 71: WiFi, 131: Tunnel, 135: VLAN, 136: VLAN,
 		161: Bond, 199: InfiniBand, 209: Bridge, 243: Mobile, 244: Mobile, math.MaxUint32: Other} {
-		if got := kindOf(&miblayout.IfRow{Type: typ}); got != want {
+		if got := rowKind(&miblayout.IfRow{Type: typ}); got != want {
 			t.Errorf("ifType %d is %v, want %v", typ, got, want)
 		}
 	}
 }
 
-// TestIdentity holds that an index given to another device is another interface, that a new name is not, and that what was
+// TestWindowsIdentity holds that an index given to another device is another interface, that a new name is not, and that what was
 // handed out is not changed by either.
-func TestIdentity(t *testing.T) {
-	tab := bare()
+func TestWindowsIdentity(t *testing.T) {
+	tab := bareTable()
 	reading := func(r miblayout.IfRow) Interface {
 		tab.round++
 		defer tab.forget()
 		return tab.describe(&r, miblayout.Addresses{})
 	}
-	row := miblayout.IfRow{Index: 7, Name: wide("{1}"), Description: []byte("one"), Address: []byte{1}}
+	row := miblayout.IfRow{Index: 7, Name: wideText("{1}"), Description: []byte("one"), Address: []byte{1}}
 	first := reading(row)
 	row.Description, row.Address = []byte("renamed"), []byte{2}
 	renamed := reading(row)
-	row.Name = wide("{2}")
+	row.Name = wideText("{2}")
 	other := reading(row)
 	if renamed.ID != first.ID || other.ID == first.ID || first.Name != "one" || first.HardwareAddr[0] != 1 || renamed.Name != "renamed" || renamed.HardwareAddr[0] != 2 {
 		t.Errorf("%+v\n%+v\n%+v", first, renamed, other)
@@ -362,16 +362,16 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestAmbiguous says that copies may be among the interfaces of GetIfTable, and only then.
-func TestAmbiguous(t *testing.T) {
+// TestWindowsAmbiguous says that copies may be among the interfaces of GetIfTable, and only then.
+func TestWindowsAmbiguous(t *testing.T) {
 	a, b, lo := Interface{HardwareAddr: net.HardwareAddr{1}}, Interface{HardwareAddr: net.HardwareAddr{2}}, Interface{}
 	if ambiguous([]Interface{a, b, lo, lo}) || !ambiguous([]Interface{a, lo, b, a}) {
 		t.Error("one hardware address, and two")
 	}
 }
 
-// TestANSI keeps what the code page has: letters of ASCII in any of them.
-func TestANSI(t *testing.T) {
+// TestWindowsANSI keeps what the code page has: letters of ASCII in any of them.
+func TestWindowsANSI(t *testing.T) {
 	for in, want := range map[string]string{"": "", "Adapter #2": "Adapter #2", strings.Repeat("x", 256): strings.Repeat("x", 256)} {
 		if got := ansi([]byte(in)); got != want {
 			t.Errorf("%q: %q", in, got)

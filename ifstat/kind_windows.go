@@ -2,17 +2,17 @@ package ifstat
 
 import "github.com/sockeye-net/sockeye/internal/miblayout"
 
-// states are those of RFC 2863 in Windows' numbers. What is beyond them is not known.
-var states = [...]State{
+// operStates are those of RFC 2863 in Windows' numbers. What is beyond them is not known.
+var operStates = [...]State{
 	miblayout.IfUp: Up, miblayout.IfDown: Down, miblayout.IfTesting: Testing, miblayout.IfUnknown: Unknown,
 	miblayout.IfDormant: Dormant, miblayout.IfNotPresent: NotPresent, miblayout.IfLowerLayerDown: LowerLayerDown,
 }
 
-func stateOf(o miblayout.IfOper) State {
-	if int64(o) >= int64(len(states)) {
+func rowState(o miblayout.IfOper) State {
+	if int64(o) >= int64(len(operStates)) {
 		return Unknown
 	}
-	return states[o]
+	return operStates[o]
 }
 
 // IANA's ifType, as far as a kind follows from it: IF_TYPE_* of <ipifcons.h>.
@@ -38,8 +38,8 @@ const (
 	mediumNative80211 = 9
 )
 
-// kindOf is what an interface is. That of a filter driver has the type of the adapter beneath it.
-func kindOf(r *miblayout.IfRow) Kind {
+// rowKind is what an interface is. That of a filter driver has the type of the adapter beneath it.
+func rowKind(r *miblayout.IfRow) Kind {
 	switch {
 	case r.Flags&miblayout.IfFilter != 0:
 		return Filter
@@ -74,13 +74,13 @@ func kindOf(r *miblayout.IfRow) Kind {
 	return Other
 }
 
-// physical reports whether there is hardware beneath. GetIfTable does not tell; there everything that has a hardware
+// rowPhysical reports whether there is hardware beneath. GetIfTable does not tell; there everything that has a hardware
 // address and the type of hardware counts as such.
-func physical(r *miblayout.IfRow) bool {
+func rowPhysical(r *miblayout.IfRow) bool {
 	if r.LUID != 0 {
 		return r.Flags&miblayout.IfHardware != 0
 	}
-	switch kindOf(r) {
+	switch rowKind(r) {
 	case Ethernet, WiFi, InfiniBand, Mobile:
 		return len(r.Address) > 0
 	}
