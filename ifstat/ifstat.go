@@ -30,8 +30,7 @@ import (
 type Interface struct {
 	// ID, together with NetNS, tells this interface from any other that the same Table shows, before or after, under the
 	// same name or index: an interface that was removed and made anew has another. On Windows it is the LUID. On Linux it
-	// is the index, with the number of interfaces in its upper half that had the index before, as far as the Table saw
-	// them go.
+	// is the index, with how many interfaces the Table had seen go when it first saw this one in the upper half.
 	ID    uint64
 	Index uint32
 	NetNS uint64 // inode of the network namespace; 0 on Windows

@@ -82,9 +82,9 @@ func _() {
 	_ = x[IsInner-9]
 }
 
-const _Exclusion_name = "loopbackits_ports_countits_master_countsover_counted_linkboth_ends_heregoes_nowherecopyinside_other_packetsinside_the_machine"
+const _Exclusion_name = "countedloopbackits_ports_countits_master_countsits_link_countsboth_ends_heregoes_nowherecopyinside_other_packetsinside_the_machine"
 
-var _Exclusion_index = [...]uint8{0, 0, 8, 23, 40, 57, 71, 83, 87, 107, 125}
+var _Exclusion_index = [...]uint8{0, 7, 15, 30, 47, 62, 76, 88, 92, 112, 130}
 
 func (i Exclusion) String() string {
 	idx := int(i) - 0

@@ -71,6 +71,9 @@ func prepare(fd int) error {
 	return nil
 }
 
+// FD is the descriptor, for ioctl(2) on interfaces of the socket's namespace. It stays the socket's own.
+func (c *Conn) FD() int { return c.fd }
+
 // Close closes the socket. It is safe to call more than once.
 func (c *Conn) Close() error {
 	if c.fd < 0 {

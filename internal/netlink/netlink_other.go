@@ -25,6 +25,9 @@ func OpenRouteIn(path string) (*Conn, error) { return OpenIn(path) }
 // Dump returns errors.ErrUnsupported.
 func (*Conn) Dump([]byte, Reader) error { return &OpError{Op: "dump", Err: errors.ErrUnsupported} }
 
+// FD is -1.
+func (*Conn) FD() int { return -1 }
+
 // Close does nothing.
 func (*Conn) Close() error { return nil }
 
