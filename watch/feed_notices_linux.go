@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/inetdiag"
@@ -19,6 +20,8 @@ type noticeFeed struct {
 // noticeQueue is the size asked for, in bytes; an ordinary user gets what net.core.rmem_max allows.
 const noticeQueue = 8 << 20
 
+var errNoticesHere = errors.New("connections of other network namespaces that are shorter than a reading are not seen (run as root, with BPF)")
+
 func openNotices(w *Watcher) (feed, error) {
 	var groups []uint32
 	if w.cfg.Query.Protos.Has(netstat.TCP) {
@@ -34,6 +37,9 @@ func openNotices(w *Watcher) (feed, error) {
 	n, err := netlink.Subscribe(netlink.Diag, size, groups...)
 	if err != nil {
 		return nil, err
+	}
+	if w.cfg.Query.AllNetNS {
+		w.partial = append(w.partial, errNoticesHere)
 	}
 	return &noticeFeed{from: n, netns: w.netns, names: namer{}}, nil
 }

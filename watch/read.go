@@ -201,8 +201,8 @@ func (w *Watcher) follow(n, j int32, old, s *netstat.Socket) {
 	e := &w.book.slab[n]
 	moved := e.own == nil && s.Proto == netstat.TCP && (old.Remote != s.Remote || old.Local.Port() != s.Local.Port())
 	e.row, e.missed = j, 0
-	if id := identify(s); id != e.id {
-		w.book.rename(n, id)
+	if s.Cookie == 0 || s.Cookie != e.id.cookie {
+		w.book.rename(n, identify(s))
 	}
 	if e.flags&ended != 0 {
 		return // its closing has been told; the row is a little late
