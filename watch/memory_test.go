@@ -73,3 +73,24 @@ func BenchmarkReading(b *testing.B) {
 		p.compare(&netstat.Query{})
 	}
 }
+
+// BenchmarkConnection is what a connection costs whose both ends live between two readings: seven notices, four events.
+func BenchmarkConnection(b *testing.B) {
+	p := newPlay(&testing.T{}, &script{whole: true}, owned(tcp(1, 80, 0, listen), server))
+	p.cfg.States = false
+	b.ReportAllocs()
+	n := uint64(10)
+	for b.Loop() {
+		n += 2
+		c, s := tcp(n, 10, 80, established), tcp(n+1, 80, 10, established)
+		p.hear(
+			becomes(0, tcp(n, 0, 80, synSent), closed, client),
+			becomes(0, c, synSent, nil), becomes(0, s, netstat.SynRecv, nil),
+			becomes(0, with(c, func(s *netstat.Socket) { s.State = netstat.FinWait1 }), established, client),
+			becomes(0, with(s, func(s *netstat.Socket) { s.State = netstat.LastAck }), netstat.CloseWait, server),
+			ends(1, c, 100, 200, nil), ends(1, s, 200, 100, server))
+		if n%1000 == 0 {
+			p.read(owned(tcp(1, 80, 0, listen), server))
+		}
+	}
+}
