@@ -80,15 +80,16 @@ func Exclusions(dst []Exclusion, s *Snapshot) []Exclusion {
 type finder struct {
 	list   []Interface
 	sorted bool
+	many   bool // it is of more than one namespace: then what is elsewhere for one is here for another
 }
 
 func newFinder(list []Interface) finder {
+	f := finder{list: list, sorted: true}
 	for i := 1; i < len(list); i++ {
-		if !before(&list[i-1], list[i].NetNS, list[i].Index) {
-			return finder{list: list}
-		}
+		f.sorted = f.sorted && before(&list[i-1], list[i].NetNS, list[i].Index)
+		f.many = f.many || list[i-1].NetNS != list[i].NetNS
 	}
-	return finder{list: list, sorted: true}
+	return f
 }
 
 // before reports whether an interface stands before the one with that index of that namespace.
@@ -111,16 +112,6 @@ func (f *finder) find(netns uint64, index uint32) int {
 		}
 	}
 	return -1
-}
-
-// many reports whether the snapshot is of more than one namespace: then what is elsewhere for one is here for another.
-func (f *finder) many() bool {
-	for i := range f.list {
-		if f.list[i].NetNS != f.list[0].NetNS {
-			return true
-		}
-	}
-	return false
 }
 
 // ports decides between ports and what they are ports of. Hardware that is the master of other hardware counts what
@@ -169,7 +160,7 @@ func (f *finder) structural(i *Interface) Exclusion {
 func (f *finder) linkHere(i *Interface) bool {
 	switch {
 	case i.LinkElsewhere:
-		return f.many()
+		return f.many
 	case i.Link == 0 || i.Link == i.Index:
 		return false
 	}
