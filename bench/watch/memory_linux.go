@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// memoryRow is a watcher's memory, in MiB, while an hour's worth of connections comes and goes, many times as fast.
+type memoryRow struct {
+	Name        string    `json:"name"`
+	Connections int       `json:"connections,omitempty"`
+	Seconds     float64   `json:"seconds,omitempty"`
+	Start       float64   `json:"start_mib,omitempty"`
+	Quarters    []float64 `json:"quarters_mib,omitempty"` // the most in each quarter of the time
+	Growth      float64   `json:"growth_percent"`         // from the second quarter to the last
+	Closed      float64   `json:"closed_told_percent,omitempty"`
+	Lost        uint64    `json:"lost"`
+	Absent      string    `json:"absent,omitempty"`
+}
+
+// targetGrowth is what counts as steady. A quarter's most depends on when the collector of garbage runs.
+const targetGrowth = 10.0
+
+const sampleEach = 100 * time.Millisecond
+
+func measureMemory(o options) (rows []memoryRow, err error) {
+	// As many as 200 connections a second leave; at full speed there would be ten times as many.
+	if err := sysctl("net/ipv4/tcp_max_tw_buckets", "12000"); err != nil {
+		return nil, err
+	}
+	for _, method := range []string{"bpf", "notices"} {
+		s := looker(method, "250ms", 0)
+		fmt.Fprintln(os.Stderr, "memory:", s.name)
+		row := memoryRow{Name: s.name, Connections: o.events}
+		if err := row.measure(s); err != nil {
+			row.Absent = err.Error()
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (row *memoryRow) measure(s subject) error {
+	p, err := startRole("pulse")
+	if err != nil {
+		return err
+	}
+	defer p.end()
+	w, err := start(s)
+	if err != nil {
+		return err
+	}
+	time.Sleep(settle)
+	now, _ := w.rss()
+	row.Start = mib(now)
+	samples, err := row.sample(p, w)
+	time.Sleep(settle)
+	t, endErr := w.end()
+	if err != nil || endErr != nil {
+		return cmpErr(err, endErr)
+	}
+	row.Closed, row.Lost = 50*float64(t.Closed)/float64(row.Connections), t.Lost
+	row.sum(samples)
+	return nil
+}
+
+func cmpErr(a, b error) error {
+	if b != nil { // the watcher's end is why the sampling failed
+		return b
+	}
+	return a
+}
+
+// sample reads the watcher's memory until all connections have been.
+func (row *memoryRow) sample(p *child, w running) (samples []float64, err error) {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		row.Seconds, err = p.askNumber("many", row.Connections)
+		done <- err
+	}()
+	for tick := time.NewTicker(sampleEach); ; {
+		select {
+		case err := <-done:
+			return samples, err
+		case <-tick.C:
+		}
+		now, _ := w.rss()
+		samples = append(samples, mib(now))
+	}
+}
+
+func (row *memoryRow) sum(samples []float64) {
+	n := len(samples)
+	if n < 4 {
+		return
+	}
+	for q := range 4 {
+		row.Quarters = append(row.Quarters, slices.Max(samples[n*q/4:n*(q+1)/4]))
+	}
+	row.Growth = 100 * (row.Quarters[3]/row.Quarters[1] - 1)
+}
