@@ -138,7 +138,7 @@ func ends(ms int, s netstat.Socket, sent, received uint64, actor *netstat.Proces
 	s.State = netstat.Closed
 	n := notice{kind: destroyed, time: start.Add(time.Duration(ms) * time.Millisecond), socket: s, actor: actor}
 	if s.Proto == netstat.TCP {
-		n.bytes = Bytes{sent, received, FromTCPInfo}
+		n.bytes = Bytes{sent, received, infoBasis}
 	}
 	return n
 }
@@ -311,9 +311,9 @@ func TestUsage(t *testing.T) {
 	}
 	is := func(w *netstat.Process) func(*Usage) bool { return func(u *Usage) bool { return u.Process == w } }
 	p.read(counted(owned(tcp(1, 10, 80, established), client), 55, 80), with(mapped, func(s *netstat.Socket) { s.Info.Sent = 1007 }))
-	check(ByProcess, is(client), Bytes{5, 20, FromTCPInfo}, Bytes{5, 20, FromTCPInfo})
-	check(ByProcess, is(worker), Bytes{7, 0, FromTCPInfo}, Bytes{7, 0, FromTCPInfo})
-	check(ByRemote, func(u *Usage) bool { return u.Remote == near }, Bytes{12, 20, FromTCPInfo}, Bytes{12, 20, FromTCPInfo})
+	check(ByProcess, is(client), Bytes{5, 20, infoBasis}, Bytes{5, 20, infoBasis})
+	check(ByProcess, is(worker), Bytes{7, 0, infoBasis}, Bytes{7, 0, infoBasis})
+	check(ByRemote, func(u *Usage) bool { return u.Remote == near }, Bytes{12, 20, infoBasis}, Bytes{12, 20, infoBasis})
 	if n := len(p.Usage(ByRemote, nil)); n != 1 {
 		t.Error(n, "hosts: the mapped address is the same host")
 	}
@@ -321,8 +321,8 @@ func TestUsage(t *testing.T) {
 	p.hear(ends(1500, tcp(1, 10, 80, closed), 60, 90, nil),
 		becomes(1600, tcp(3, 13, 80, synSent), closed, client), ends(1700, tcp(3, 13, 80, closed), 1000, 2000, client))
 	p.read(with(mapped, func(s *netstat.Socket) { s.Info.Sent = 1007 }))
-	check(ByProcess, is(client), Bytes{1010, 2030, FromTCPInfo}, Bytes{})
-	check(ByProcess, is(worker), Bytes{7, 0, FromTCPInfo}, Bytes{})
+	check(ByProcess, is(client), Bytes{1010, 2030, infoBasis}, Bytes{})
+	check(ByProcess, is(worker), Bytes{7, 0, infoBasis}, Bytes{})
 }
 
 // TestSharedSocketPays says who pays for a socket that several processes hold.
