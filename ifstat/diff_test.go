@@ -9,7 +9,7 @@ import (
 )
 
 func TestDiff(t *testing.T) {
-	named := func(id uint64, name string, f ...func(*Interface)) Interface {
+	made := func(id uint64, name string, f ...func(*Interface)) Interface {
 		i := with(eth(1, 1), func(i *Interface) { i.ID, i.Index, i.Name, i.HasChanges = id, uint32(id), name, true })
 		for _, f := range f {
 			f(&i)
@@ -27,26 +27,26 @@ func TestDiff(t *testing.T) {
 		older, newer []Interface
 		want         string
 	}{
-		"nothing":             {[]Interface{named(1, "a")}, []Interface{named(1, "a")}, ""},
+		"nothing":             {[]Interface{made(1, "a")}, []Interface{made(1, "a")}, ""},
 		"empty":               {nil, nil, ""},
-		"counters only":       {[]Interface{named(1, "a")}, []Interface{named(1, "a", moved)}, ""},
-		"appeared":            {[]Interface{named(1, "a")}, []Interface{named(1, "a"), named(2, "b")}, "appeared b"},
-		"all appeared":        {nil, []Interface{named(1, "a"), named(2, "b")}, "appeared a; appeared b"},
-		"vanished":            {[]Interface{named(1, "a"), named(2, "b"), named(3, "c")}, []Interface{named(1, "a"), named(3, "c")}, "vanished b"},
-		"all vanished":        {[]Interface{named(1, "a"), named(2, "b")}, nil, "vanished a; vanished b"},
-		"replaced, same name": {[]Interface{named(1, "a")}, []Interface{named(1|1<<32, "a")}, "vanished a; appeared a"},
-		"replaced, same id":   {[]Interface{named(1, "a")}, []Interface{named(1, "a", func(i *Interface) { i.Kind = Veth })}, "vanished a; appeared a"},
-		"renamed":             {[]Interface{named(1, "a")}, []Interface{named(1, "b")}, "renamed b [name]"},
-		"names swapped":       {[]Interface{named(1, "a"), named(2, "b")}, []Interface{named(1, "b"), named(2, "a")}, "renamed b [name]; renamed a [name]"},
-		"down":                {[]Interface{named(1, "a")}, []Interface{named(1, "a", down)}, "down a [state]"},
-		"up":                  {[]Interface{named(1, "a", down)}, []Interface{named(1, "a", flap)}, "up a [state]"},
-		"switched off":        {[]Interface{named(1, "a")}, []Interface{named(1, "a", off)}, "down a [up state]"},
-		"flapped":             {[]Interface{named(1, "a")}, []Interface{named(1, "a", flap)}, "flapped a []"},
-		"off while down":      {[]Interface{named(1, "a", down)}, []Interface{named(1, "a", down, off)}, "changed a [up]"},
-		"dormant while down":  {[]Interface{named(1, "a", off)}, []Interface{named(1, "a", off, dormant)}, "changed a [state]"},
-		"mtu and addresses":   {[]Interface{named(1, "a")}, []Interface{named(1, "a", mtu, addr)}, "changed a [mtu addrs]"},
-		"several":             {[]Interface{named(1, "a")}, []Interface{named(1, "b", off, mtu)}, "renamed b [name up state mtu]; down b [name up state mtu]; changed b [name up state mtu]"},
-		"other namespace":     {[]Interface{named(1, "a")}, []Interface{named(1, "a", func(i *Interface) { i.NetNS = 4 })}, "vanished a; appeared a"},
+		"counters only":       {[]Interface{made(1, "a")}, []Interface{made(1, "a", moved)}, ""},
+		"appeared":            {[]Interface{made(1, "a")}, []Interface{made(1, "a"), made(2, "b")}, "appeared b"},
+		"all appeared":        {nil, []Interface{made(1, "a"), made(2, "b")}, "appeared a; appeared b"},
+		"vanished":            {[]Interface{made(1, "a"), made(2, "b"), made(3, "c")}, []Interface{made(1, "a"), made(3, "c")}, "vanished b"},
+		"all vanished":        {[]Interface{made(1, "a"), made(2, "b")}, nil, "vanished a; vanished b"},
+		"replaced, same name": {[]Interface{made(1, "a")}, []Interface{made(1|1<<32, "a")}, "vanished a; appeared a"},
+		"replaced, same id":   {[]Interface{made(1, "a")}, []Interface{made(1, "a", func(i *Interface) { i.Kind = Veth })}, "vanished a; appeared a"},
+		"renamed":             {[]Interface{made(1, "a")}, []Interface{made(1, "b")}, "renamed b [name]"},
+		"names swapped":       {[]Interface{made(1, "a"), made(2, "b")}, []Interface{made(1, "b"), made(2, "a")}, "renamed b [name]; renamed a [name]"},
+		"down":                {[]Interface{made(1, "a")}, []Interface{made(1, "a", down)}, "down a [state]"},
+		"up":                  {[]Interface{made(1, "a", down)}, []Interface{made(1, "a", flap)}, "up a [state]"},
+		"switched off":        {[]Interface{made(1, "a")}, []Interface{made(1, "a", off)}, "down a [up state]"},
+		"flapped":             {[]Interface{made(1, "a")}, []Interface{made(1, "a", flap)}, "flapped a []"},
+		"off while down":      {[]Interface{made(1, "a", down)}, []Interface{made(1, "a", down, off)}, "changed a [up]"},
+		"dormant while down":  {[]Interface{made(1, "a", off)}, []Interface{made(1, "a", off, dormant)}, "changed a [state]"},
+		"mtu and addresses":   {[]Interface{made(1, "a")}, []Interface{made(1, "a", mtu, addr)}, "changed a [mtu addrs]"},
+		"several":             {[]Interface{made(1, "a")}, []Interface{made(1, "b", off, mtu)}, "renamed b [name up state mtu]; down b [name up state mtu]; changed b [name up state mtu]"},
+		"other namespace":     {[]Interface{made(1, "a")}, []Interface{made(1, "a", func(i *Interface) { i.NetNS = 4 })}, "vanished a; appeared a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sort"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +18,10 @@ import (
 // noticeBuffer is how much about interfaces may wait between two readings: some hundred notices. If there are more,
 // everything is read anew.
 const noticeBuffer = 1 << 20
+
+// rereadAfter is when everything is read even without a notice: of some changes, such as the alias of an interface that is
+// down, the kernel sends none.
+const rereadAfter = 30 * time.Second
 
 // route reads a namespace by rtnetlink. What interfaces are is read once, and again when the kernel says that something
 // changed; from reading to reading only their counters are.
@@ -34,7 +39,8 @@ type route struct {
 	noStats    bool // this kernel has no request for counters alone
 
 	staleLinks, staleAddrs bool
-	gone                   uint64 // how many interfaces were seen to go
+	whole                  time.Time // when everything about the interfaces was read
+	gone                   uint64    // how many interfaces were seen to go
 	take                   func([]byte) error
 	dumps                  dumps
 }
@@ -151,6 +157,7 @@ func (r *route) read(s *Snapshot) error {
 	if err := r.listen(); err != nil {
 		return err
 	}
+	r.staleLinks = r.staleLinks || s.Time.Sub(r.whole) >= rereadAfter
 	for range attempts {
 		gone := r.gone
 		if err := r.refresh(s); err != nil {
@@ -210,7 +217,7 @@ func (r *route) readStats() (done bool, err error) {
 
 // readLinks reads everything about the interfaces but their addresses.
 func (r *route) readLinks(s *Snapshot) error {
-	r.staleLinks = false
+	r.staleLinks, r.whole = false, s.Time
 	err := r.conn.Dump(r.request.link, &r.dumps.link)
 	if errors.Is(err, netlink.ErrInterrupted) {
 		s.Partial = append(s.Partial, fmt.Errorf("some interfaces may be missing: %w", err))
