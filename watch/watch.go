@@ -181,6 +181,10 @@ func (w *Watcher) Source() Source {
 	return w.feed.source()
 }
 
+// Partial says what this watcher does not see for as long as it is open, and what to do about it. Every Report of a reading
+// repeats it.
+func (w *Watcher) Partial() []error { return w.partial }
+
 // Snapshot is the last reading. It is valid until the next call of Next.
 func (w *Watcher) Snapshot() *netstat.Snapshot { return w.now }
 
