@@ -165,6 +165,8 @@ var filterFields = [...]filterField{
 		number: func(s *netstat.Socket) (uint64, bool) { return uint64(s.Info.Retrans), s.Info.Known }},
 	{name: "cwnd", kind: kindNumber, protos: netstat.QueryTCP, needs: Needs{Info: true},
 		number: func(s *netstat.Socket) (uint64, bool) { return uint64(s.Info.Cwnd), s.Info.Known }},
+	{name: "congestion", kind: kindText, protos: netstat.QueryTCP, needs: Needs{Info: true},
+		text: congestionOf},
 	{name: "path", kind: kindText, protos: netstat.QueryUnix, needs: Needs{Unix: true},
 		text: func(_ *Names, s *netstat.Socket) (string, bool) { return s.Path, s.Path != "" }},
 	{name: "peer", kind: kindNumber, protos: netstat.QueryUnix, needs: Needs{Unix: true},

@@ -64,14 +64,19 @@ type document struct {
 
 func newDocument(out stream, opt *Options) *document {
 	d := &document{stream: out, objectWriter: objectWriter{opt.Names, opt.Columns}}
-	d.buf = appendUint(append(d.buf, `{"schema":`...), Schema)
-	d.buf = opt.Time.AppendFormat(append(d.buf, `,"time":"`...), time.RFC3339)
-	d.buf = append(d.buf, '"')
-	if opt.Host != "" {
-		d.buf = appendField(d.buf, "host", opt.Host)
-	}
-	d.buf = append(d.buf, `,"sockets":[`...)
+	d.buf = appendDocument(d.buf, opt, "sockets")
 	return d
+}
+
+// appendDocument begins a document, up to where its rows stand.
+func appendDocument(dst []byte, opt *Options, array string) []byte {
+	dst = appendUint(append(dst, `{"schema":`...), Schema)
+	dst = opt.Time.AppendFormat(append(dst, `,"time":"`...), time.RFC3339)
+	dst = append(dst, '"')
+	if opt.Host != "" {
+		dst = appendField(dst, "host", opt.Host)
+	}
+	return append(append(append(dst, `,"`...), array...), `":[`...)
 }
 
 func (d *document) Row(s *netstat.Socket) error {

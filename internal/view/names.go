@@ -17,6 +17,7 @@ type Names struct {
 	// OwnerUser is the user of a process, for systems whose sockets have no user: there the first owner's stands for it.
 	OwnerUser func(*netstat.Process) string
 
+	event      string // kind of the event that an EventFilter is asked about
 	users      map[uint32]string
 	lastUID    uint32
 	lastUser   string // name of lastUID; empty before the first

@@ -14,13 +14,17 @@ const maxDepth = 200
 
 type parser struct {
 	lexer
-	names *Names
-	depth int
+	names  *Names
+	depth  int
+	events bool // it is a filter of events
 }
 
 // parse reads a whole filter; an empty one is nil.
 func parse(src string, names *Names) (node, error) {
-	p := &parser{lexer: lexer{src: src}, names: names}
+	return parseWith(&parser{lexer: lexer{src: src}, names: names})
+}
+
+func parseWith(p *parser) (node, error) {
 	if p.end() {
 		return nil, nil
 	}
@@ -110,6 +114,9 @@ func (p *parser) term() (node, error) {
 		return p.states(from, name)
 	}
 	field := fieldByName(name)
+	if p.events && name == eventField.name {
+		field = &eventField
+	}
 	if field == nil {
 		return nil, p.fail(from, "no field is called %q", name)
 	}

@@ -44,6 +44,8 @@ var columns = [...]Column{
 	{Name: "rtt_us", Header: "RTT µs", Right: true, drop: 5, aliases: []string{"rtt"}, Needs: infoNeeds, num: rttValue, text: plain(rttValue), json: number(rttValue), compare: byNumber(rttValue)},
 	{Name: "retrans", Header: "RETRANS", Right: true, drop: 8, Needs: infoNeeds, num: retransValue, text: plain(retransValue), json: number(retransValue), compare: byNumber(retransValue)},
 	{Name: "cwnd", Header: "CWND", Right: true, drop: 9, Needs: infoNeeds, num: cwndValue, text: plain(cwndValue), json: number(cwndValue), compare: byNumber(cwndValue)},
+	{Name: "congestion", Header: "CONGESTION", drop: 17, Needs: infoNeeds, text: textCongestion, json: quoted(textCongestion),
+		compare: func(_ *Names, a, b *netstat.Socket) int { return cmp.Compare(a.Info.Congestion, b.Info.Congestion) }},
 
 	{Name: "local", wide: true, Header: "LOCAL", aliases: []string{"src"}, shrink: 14, port: true, text: textLocal, json: quoted(textLocal), compare: byLocal},
 	{Name: "remote", wide: true, Header: "REMOTE", aliases: []string{"dst"}, shrink: 14, port: true, text: textRemote, json: quoted(textRemote), compare: byRemote},
@@ -53,7 +55,7 @@ var columns = [...]Column{
 }
 
 // schemaColumns is how many of the columns make up a JSON object; the rest are made of these.
-const schemaColumns = 26
+const schemaColumns = 27
 
 // The numbers of a socket; false where it has none.
 

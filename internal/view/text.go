@@ -128,6 +128,20 @@ func moduleOf(s *netstat.Socket) string {
 	return ""
 }
 
+func textCongestion(_ *Names, dst []byte, s *netstat.Socket) []byte {
+	text, _ := congestionOf(nil, s)
+	return append(dst, text...)
+}
+
+// congestionOf is the state of congestion avoidance, where it is known: that is where the payload is, for both are told by
+// Linux and by no other system.
+func congestionOf(_ *Names, s *netstat.Socket) (string, bool) {
+	if !s.Info.Known || !s.Info.HasPayload {
+		return "", false
+	}
+	return s.Info.Congestion.String(), true
+}
+
 func textMissing(_ *Names, dst []byte, s *netstat.Socket) []byte {
 	return append(dst, s.Missing.String()...)
 }

@@ -248,6 +248,7 @@ func TestJSONIsSchema(t *testing.T) {
 		RTT        *uint64  `json:"rtt_us,omitempty"`
 		Retrans    *uint64  `json:"retrans,omitempty"`
 		Cwnd       *uint64  `json:"cwnd,omitempty"`
+		Congestion string   `json:"congestion,omitempty"`
 	}
 	names := sampleNames()
 	names.Details = func(p *netstat.Process) (netstat.Details, bool) {
