@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sockeye-net/sockeye/ifstat"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
 )
 
 const doctorLong = `Say what works on this machine for this user, and what would make the rest work.
@@ -30,7 +33,7 @@ func (e *Env) doctorCommand() *cobra.Command {
 }
 
 func (e *Env) doctor(asJSON bool) error {
-	caps := e.Probe()
+	caps := append(e.Probe(), e.probeEvents()...)
 	code, main := e.mainJob()
 	text := e.doctorText(caps, main)
 	if asJSON {
@@ -40,6 +43,53 @@ func (e *Env) doctor(asJSON bool) error {
 		return err
 	}
 	return quit(code)
+}
+
+// probeEvents tries the ways to learn of what happens between two readings, and to read the interfaces.
+func (e *Env) probeEvents() (caps []netstat.Capability) {
+	for _, way := range []struct {
+		method               watch.Method
+		name, detail, remedy string
+	}{
+		{watch.BPF, "events by BPF", "watch sees every connection however short, and bytes of UDP are counted", "run as root, with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"},
+		{watch.Notices, "events by notices", "watch sees the end of connections between two readings, and their bytes", ""},
+	} {
+		c := netstat.Capability{Name: way.name, Works: true, Detail: way.detail}
+		if err := e.tryWatch(way.method); err != nil {
+			c.Works, c.Detail, c.Remedy = false, err.Error(), way.remedy
+			if errors.Is(err, errors.ErrUnsupported) {
+				c.Remedy = ""
+			}
+		}
+		caps = append(caps, c)
+	}
+	return append(caps, e.probeInterfaces())
+}
+
+func (e *Env) tryWatch(m watch.Method) error {
+	w, err := e.OpenWatch(&watch.Config{Method: m, NoLinks: true, Query: netstat.Query{Protos: netstat.QueryUDP}})
+	if err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func (e *Env) probeInterfaces() netstat.Capability {
+	c := netstat.Capability{Name: "interfaces"}
+	var s ifstat.Snapshot
+	table, err := e.OpenInterfaces(nil)
+	if err == nil {
+		err = errors.Join(table.Read(&s), table.Close())
+	}
+	if c.Works = err == nil; !c.Works {
+		c.Detail = err.Error()
+		return c
+	}
+	c.Detail = count(len(s.Interfaces), "interface") + " by " + s.Method.String()
+	for _, p := range s.Partial {
+		c.Detail += "; " + p.Error()
+	}
+	return c
 }
 
 // mainJob tries the main job: is every socket listed, and every owner known?

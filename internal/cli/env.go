@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"math"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -11,8 +12,10 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/sockeye-net/sockeye/ifstat"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
 )
 
 // SocketTable is what the commands need of a *netstat.Table.
@@ -28,9 +31,10 @@ const memoryBeforeGC = 48 << 20
 // Env is the world around a command.
 type Env struct {
 	Stdout, Stderr io.Writer
-	Terminal       bool // Stdout is one
-	ANSI           bool // and understands colours
-	Width          int  // of the terminal, in cells
+	Terminal       bool                       // Stdout is one
+	ANSI           bool                       // and understands colours
+	Width          int                        // of the terminal, in cells
+	Size           func() (width, height int) // of the terminal as it is now; nil or 0 is not known
 	Getenv         func(string) string
 	Now            func() time.Time
 	Hostname       func() string
@@ -43,6 +47,12 @@ type Env struct {
 	Probe   func() []netstat.Capability
 	Pin     func(netstat.PinConfig) error
 	Unpin   func() error
+
+	OpenInterfaces func(*ifstat.Config) (InterfaceTable, error)
+	OpenWatch      func(*watch.Config) (Watcher, error)
+	Wait           func(context.Context, time.Time) error // until a time; the error is the context's
+	ReaderGone     func() bool                            // whoever reads Stdout has closed it; nil is not known
+	Settle         func()                                 // the command is one that runs for long
 
 	// LocalAddrs are the addresses in the network namespace of a process, as far as they can be read.
 	LocalAddrs func(pid int) []netip.Addr
@@ -57,12 +67,26 @@ func System() *Env {
 		Hostname: hostname, User: currentUser, Kernel: kernelRelease, Names: systemNames(),
 		Open: openTable, Details: (*netstat.Process).Details, Probe: netstat.Probe, Pin: netstat.Pin, Unpin: netstat.Unpin,
 		LocalAddrs: localAddrs, Build: debug.ReadBuildInfo,
+		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
+		ReaderGone: func() bool { return readerGone(os.Stdout) },
 	}
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
 		e.Terminal, e.ANSI = true, enableANSI(os.Stdout)
 		e.Width, _, _ = term.GetSize(fd)
+		e.Size = func() (int, int) { return terminalSize(fd) }
 	}
 	return e
+}
+
+func terminalSize(fd int) (width, height int) {
+	width, height, _ = term.GetSize(fd)
+	return width, height
+}
+
+// collectGarbage undoes what Main has set for commands that end at once.
+func collectGarbage() {
+	debug.SetMemoryLimit(math.MaxInt64)
+	debug.SetGCPercent(100)
 }
 
 func openTable(cfg *netstat.Config) (SocketTable, error) { return netstat.Open(cfg) }

@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-net/sockeye/ifstat"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -185,7 +187,9 @@ func newWorld(t *testing.T) *world {
 		Open:    func(c *netstat.Config) (SocketTable, error) { w.config = c; w.table.opened++; return w.table, nil },
 		Details: details, Probe: func() []netstat.Capability { return nil },
 		Pin: func(netstat.PinConfig) error { return nil }, Unpin: func() error { return nil },
-		Build: func() (*debug.BuildInfo, bool) { return nil, false },
+		Build:          func() (*debug.BuildInfo, bool) { return nil, false },
+		OpenInterfaces: func(*ifstat.Config) (InterfaceTable, error) { return sampleInterfaces(), nil },
+		OpenWatch:      func(*watch.Config) (Watcher, error) { return sampleWatcher(), nil },
 		LocalAddrs: func(pid int) []netip.Addr {
 			if pid == inside.PID {
 				return []netip.Addr{netip.MustParseAddr("172.17.0.2")}

@@ -30,7 +30,8 @@ A filter is an expression as ss has it, and more:
                               port is either end's
   src dst                     ADDRESS, NETWORK/BITS, either with :PORT; [IPv6]:PORT; *:PORT
                               (IPv4 also covers the same address mapped into IPv6)
-  process user unit dev path  = != ~ !~   (~ is a regular expression)
+  process user unit dev path congestion
+                              = != ~ !~   (~ is a regular expression)
   pid uid inode netns cookie fd recv_q send_q rx_bytes tx_bytes rtt_us retrans cwnd
                               = != < <= > >=
   proto family type           tcp udp unix; 4 6; stream dgram seqpacket

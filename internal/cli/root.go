@@ -94,7 +94,8 @@ func (e *Env) root() *cobra.Command {
 	root.Version = e.version()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand())
+	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.trafficCommand(), e.watchCommand(),
+		e.setupCommand(), e.doctorCommand(), e.versionCommand())
 	return root
 }
 
