@@ -28,6 +28,7 @@ const (
 	negative           int32 = -1 << 31
 	msgUncounted             = 0x2 | 0x2000 // MSG_PEEK, MSG_ERRQUEUE
 	afPacket                 = 17
+	ptRegsSize               = 144 // or more, on every architecture that has these programs
 )
 
 // The context of a program: the tracepoint's arguments.
@@ -79,9 +80,11 @@ type maps struct{ ring, lost, datagrams int }
 // program assembles one program. Registers: R6 the context, R7 the sock, R8 the struct tcp_sock, R9 the record, which of
 // a program that writes none is free. At the end of the stack lies the copy of the sock's first bytes.
 //
-// They are written for old kernels: members of plain types are read by typed loads, what lies in unions, arrays and
-// behind pointers by bpf_probe_read_kernel. Loads of pointers are avoided where there is no need, because the verifier
-// then searches all of the kernel's types by name, which takes milliseconds.
+// Members of plain types are read by typed loads, what lies in unions, arrays and behind pointers by probe: from Linux
+// 6.2 a pointer can be cast to struct pt_regs, whose members are all long, and every load from it is a number. Before, it
+// takes a call of bpf_probe_read_kernel, and with returns made slow against speculation these calls were half of what an
+// event cost. Loads of typed pointers are avoided, because the verifier then searches all of the kernel's types by name,
+// which takes milliseconds.
 type program struct {
 	bpf.Asm
 	l   *layout
@@ -106,15 +109,13 @@ func assembleState(l *layout, cfg *Config, m maps) (*bpf.Program, error) {
 	p.Load(bpf.DW, bpf.R3, bpf.R6, ctxNew)
 	p.wantedState()
 	p.onlyTCP()
-	p.copyCommon()
-	p.namespace()
 	p.Load(bpf.DW, bpf.R3, bpf.R6, ctxNew)
 	p.JumpEqImm(bpf.R3, rawsock.Close, "closed")
 	p.write(KindState, shortRecord)
 	p.Jump("out")
 	p.Label("closed")
 	if !cfg.States {
-		p.Load(bpf.DW, bpf.R1, bpf.FP, p.common+l.flags)
+		p.Load(bpf.DW, bpf.R1, bpf.R7, l.flags)
 		p.JumpSetImm(bpf.R1, sockDead, "out")
 	}
 	p.write(KindState, longRecord)
@@ -144,12 +145,10 @@ func assembleDestroy(l *layout, cfg *Config, m maps) (*bpf.Program, error) {
 	p := newProgram(l, cfg, m)
 	p.Mov(bpf.R6, bpf.R1)
 	p.onlyTCP()
-	p.copyCommon()
 	p.Load(bpf.H, bpf.R1, bpf.R8, l.sport)
-	p.Load(bpf.H, bpf.R2, bpf.FP, p.common+l.dport)
+	p.Load(bpf.H, bpf.R2, bpf.R7, l.dport)
 	p.Or(bpf.R1, bpf.R2)
 	p.JumpEqImm(bpf.R1, 0, "out")
-	p.namespace()
 	p.write(KindDestroy, longRecord)
 	p.end()
 	return p.Assemble("sockeye_destroy")
@@ -179,19 +178,14 @@ func (p *program) stack(r bpf.Reg, off int) {
 
 // copyCommon copies the head of the sock at R7 to the stack.
 func (p *program) copyCommon() {
-	p.stack(bpf.R1, p.common)
-	p.MovImm(bpf.R2, int32(p.l.head()))
 	p.Mov(bpf.R3, bpf.R7)
-	p.Call(helperProbeRead)
+	p.probe(bpf.FP, p.common, p.l.head(), 0)
 }
 
 // namespace puts the inode of the sock's network namespace in the scratch word, and leaves if another is wanted.
 func (p *program) namespace() {
-	p.stack(bpf.R1, p.scratch)
-	p.MovImm(bpf.R2, 4)
 	p.Load(bpf.DW, bpf.R3, bpf.FP, p.common+p.l.net)
-	p.AddImm(bpf.R3, int32(p.l.netInum))
-	p.Call(helperProbeRead)
+	p.probe(bpf.FP, p.scratch, 4, p.l.netInum)
 	if p.cfg.NetNS == 0 {
 		return
 	}
@@ -200,14 +194,40 @@ func (p *program) namespace() {
 	p.JumpNe(bpf.R1, bpf.R2, "out")
 }
 
+// probe copies n bytes at R3+from, 4 or a multiple of 8, to to+at.
+func (p *program) probe(to bpf.Reg, at, n, from int) {
+	if p.l.rdonlyCast == 0 || n > ptRegsSize {
+		p.Mov(bpf.R1, to)
+		p.AddImm(bpf.R1, int32(at))
+		p.MovImm(bpf.R2, int32(n))
+		p.AddImm(bpf.R3, int32(from))
+		p.Call(helperProbeRead)
+		return
+	}
+	p.Mov(bpf.R1, bpf.R3)
+	if from != 0 { // the verifier lets no pointer be moved, and does not ask for it with 0
+		p.AddImm(bpf.R1, int32(from))
+	}
+	p.MovImm(bpf.R2, int32(p.l.ptRegs))
+	p.CallKfunc(p.l.rdonlyCast)
+	if n == 4 {
+		p.Load(bpf.W, bpf.R1, bpf.R0, 0)
+		p.Store(bpf.W, to, at, bpf.R1)
+	}
+	for i := 0; i < n&^7; i += 8 {
+		p.Load(bpf.DW, bpf.R1, bpf.R0, i)
+		p.Store(bpf.DW, to, at+i, bpf.R1)
+	}
+}
+
 // write sends a record of the sock in R7 and R8. One that finds no room is counted.
 func (p *program) write(kind Kind, size int) {
+	p.copyCommon()
+	p.namespace()
 	p.reserve(size)
 	p.Call(helperBootTime)
 	p.Store(bpf.DW, bpf.R9, recTime, bpf.R0)
-	p.Mov(bpf.R1, bpf.R7)
-	p.Call(helperSocketCookie)
-	p.Store(bpf.DW, bpf.R9, recCookie, bpf.R0)
+	p.cookie()
 	p.addresses(bpf.R9, 0)
 	p.identity(bpf.R9, 0)
 	p.givenBack()
@@ -217,6 +237,17 @@ func (p *program) write(kind Kind, size int) {
 		p.counts()
 	}
 	p.submit()
+}
+
+// cookie writes the socket's cookie, which it is given if it has none.
+func (p *program) cookie() {
+	given := p.Unique("cookie")
+	p.Load(bpf.DW, bpf.R0, bpf.FP, p.common+p.l.cookie)
+	p.JumpNeImm(bpf.R0, 0, given)
+	p.Mov(bpf.R1, bpf.R7)
+	p.Call(helperSocketCookie)
+	p.Label(given)
+	p.Store(bpf.DW, bpf.R9, recCookie, bpf.R0)
 }
 
 // reserve makes R9 a record of the ring.
@@ -352,9 +383,7 @@ func (p *program) process(to bpf.Reg, base int) {
 	p.JumpSetImm(bpf.R1, kernelThread, user+".not")
 	p.leader(to, base+recComm, 16, p.l.task.comm)
 	p.leader(to, base+recStart, 8, p.l.task.start)
-	p.Call(helperPIDTGID)
-	p.Rsh(bpf.R0, 32)
-	p.Store(bpf.W, to, base+recPID, bpf.R0)
+	p.leader(to, base+recPID, 4, p.l.task.tgid)
 	p.Jump(user)
 	p.Label(user + ".not")
 	p.noProcess(to, base)
@@ -369,18 +398,9 @@ func (p *program) noProcess(to bpf.Reg, base int) {
 }
 
 // leader copies n bytes of the first thread's task_struct, whose address is in the scratch space, to to+at.
-func (p *program) leader(to bpf.Reg, at int, n int32, from int) {
+func (p *program) leader(to bpf.Reg, at, n, from int) {
 	p.Load(bpf.DW, bpf.R3, bpf.FP, p.scratch+8)
 	p.probe(to, at, n, from)
-}
-
-// probe copies n bytes at R3+from to to+at.
-func (p *program) probe(to bpf.Reg, at int, n int32, from int) {
-	p.Mov(bpf.R1, to)
-	p.AddImm(bpf.R1, int32(at))
-	p.MovImm(bpf.R2, n)
-	p.AddImm(bpf.R3, int32(from))
-	p.Call(helperProbeRead)
 }
 
 // counts writes what the struct tcp_sock in R8 counted. The number that a FIN takes in the sequence is in bytes_received;

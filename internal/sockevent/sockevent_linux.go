@@ -33,17 +33,25 @@ func Open(cfg Config) (*Events, error) {
 	if err := bpf.NativePIDs(); err != nil {
 		return nil, fmt.Errorf("sockevent: %w", err)
 	}
+	var l *layout
+	if err := bpf.WithKernelTypes(func(b []byte) (err error) { l, err = resolveLayout(b); return err }); err != nil {
+		return nil, err
+	}
+	return openWith(cfg, l)
+}
+
+func openWith(cfg Config, l *layout) (*Events, error) {
+	if cfg.Ring == 0 {
+		cfg.Ring = DefaultRing
+	}
 	e := &Events{counter: -1}
-	if err := e.open(cfg); err != nil {
+	if err := e.open(&cfg, l); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
-func (e *Events) open(cfg Config) (err error) {
-	if cfg.Ring == 0 {
-		cfg.Ring = DefaultRing
-	}
+func (e *Events) open(cfg *Config, l *layout) (err error) {
 	if e.ring, err = bpf.NewRing(cfg.Ring); err != nil {
 		return err
 	}
@@ -60,11 +68,7 @@ func (e *Events) open(cfg Config) (err error) {
 		}
 		m.datagrams = int(e.datagrams.FD)
 	}
-	var l *layout
-	if err := bpf.WithKernelTypes(func(b []byte) (err error) { l, err = resolveLayout(b); return err }); err != nil {
-		return err
-	}
-	return e.attach(l, &cfg, m)
+	return e.attach(l, cfg, m)
 }
 
 // attach loads all programs before it attaches the first, so that what they tell begins at one time.
