@@ -58,8 +58,8 @@ func (f Fields) Names() (names []string) {
 	return names
 }
 
-// quiet are the properties that have an event of their own.
-const quiet = FieldName | FieldUp | FieldState
+// ownEvent are the properties that have an event of their own.
+const ownEvent = FieldName | FieldUp | FieldState
 
 // Diff appends to dst what changed between two snapshots of one table, counters aside: first what vanished, then the rest
 // in the order of the new snapshot. It is a pure function. An interface may have several changes at once: renamed, gone
@@ -116,7 +116,7 @@ func changes(dst []Change, o, n *Interface) []Change {
 		add(Changed)
 		return dst
 	}
-	if f&^quiet != 0 {
+	if f&^ownEvent != 0 {
 		add(Changed)
 	}
 	return dst

@@ -44,11 +44,12 @@ func ip(t *testing.T, lines string) {
 	}
 }
 
-// guest is a process in a network namespace of its own, with lo up and without IPv6.
+// guest is a process in a network namespace of its own, with lo up and without IPv6. It does not end with the thread that
+// started it (Pdeathsig), since tests let threads end.
 func guest(t *testing.T) (pid string) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; ip link set lo up; echo; exec sleep 600")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	cmd := exec.Command("sh", "-c", "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; ip link set lo up; echo; exec sleep 120")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
