@@ -37,7 +37,7 @@ const (
 
 	// KindDestroy: a TCP socket that had a port or a peer is gone for good, also one that listened. It has the counts, but
 	// where the socket was disconnected before (connect to AF_UNSPEC, or closed with SO_LINGER of 0 seconds) the kernel has
-	// set them to 0, and the record -> CLOSE of the same cookie told them.
+	// set them to 0, and the record -> CLOSE of the same cookie told them. The kernel does so with subflows of MPTCP, too.
 	KindDestroy
 
 	// KindDatagram: a socket that is no TCP socket has sent or received for the first time; Events.Datagrams has it now.
@@ -68,7 +68,7 @@ type Record struct {
 	// remain where the process at work is not one that holds the socket: it aborts another's connection (SOCK_DESTROY of
 	// sock_diag, `ss -K`: ESTABLISHED -> CLOSE), and it received the descriptor and closes it.
 	Owned  bool
-	Kernel bool // a thread of the kernel was at work on the socket; then it is not Owned
+	Kernel bool // a thread of the kernel was at work on the socket; then it is not Owned. Subflows of MPTCP are closed so
 
 	// The counts, of KindDestroy and of changes to CLOSE.
 	Acked           uint64 // tcpi_bytes_acked: a SYN and a FIN that were acknowledged count as one byte each
