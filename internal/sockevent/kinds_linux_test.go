@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -269,6 +270,56 @@ func TestOverflow(t *testing.T) {
 	churn(t, 1, l, sa)
 	if f.drain(); f.lost != lost {
 		t.Errorf("%d were lost of a ring that was empty", f.lost-lost)
+	}
+}
+
+// Where no more sockets can be counted, each call that is not counted is lost, until an entry is forgotten.
+func TestTooManyDatagrams(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	const room, sockets = 10, 14
+	f := watch(t, Config{Datagrams: true, most: room})
+	_, to := udp(t)
+	var fds []int
+	for range sockets {
+		fd, _ := udp(t)
+		check(t, unix.Sendto(fd, nil, 0, to))
+		fds = append(fds, fd)
+	}
+	f.drain()
+	if n := len(f.datagrams()); n != room || f.lost != sockets-room || len(f.socks) != room {
+		t.Errorf("%d are counted, %d announced, %d lost", n, len(f.socks), f.lost)
+	}
+	check(t, f.Forget(cookie(t, fds[0])))
+	check(t, unix.Sendto(fds[sockets-1], nil, 0, to))
+	if f.drain(); f.lost != sockets-room || len(f.datagrams()) != room {
+		t.Errorf("after one was forgotten %d are counted, %d lost", len(f.datagrams()), f.lost)
+	}
+}
+
+// A connection that another process aborts was closed by that one, and the holder is told when it lets go.
+func TestAborted(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	testutil.NeedTool(t, "ss")
+	f := watch(t, Config{})
+	client, server, c, s := connection(t)
+	sa, err := unix.Getsockname(client)
+	check(t, err)
+	testutil.Command(t, "ss", "-Kt", "sport", "=", fmt.Sprint(sa.(*unix.SockaddrInet4).Port))
+	f.drain()
+	if got := path(f.socks[c]); !strings.HasSuffix(got, " 7:ss") {
+		closeBoth(t, client, server)
+		t.Skip("this kernel has no SOCK_DESTROY: ", got)
+	}
+	closeBoth(t, client, server)
+	if got, me := path(f.await(c)), comm(t); !strings.HasSuffix(got, " 7:ss D:"+me) {
+		t.Errorf("client: %s", got)
+	}
+	if got, me := path(f.await(s)), comm(t); got != "1 7 D:"+me {
+		t.Errorf("server: %s", got)
 	}
 }
 

@@ -13,7 +13,12 @@ type Config struct {
 	States    bool   // every change of state; else only those that open, tell the owner, or close (see KindState)
 	Datagrams bool   // count UDP and other inet sockets that are not TCP, and packet sockets; Linux 6.3
 	Ring      int    // bytes of the ring, a power of two and at least a page; 0 is DefaultRing
+
+	most int // sockets that are counted at a time; 0 is maxDatagrams. For the tests
 }
+
+// maxDatagrams is how many sockets that are not TCP are counted at a time.
+const maxDatagrams = 1 << 16
 
 // DefaultRing holds some 25,000 records, which is what 6,000 connections leave.
 const DefaultRing = 4 << 20
@@ -64,9 +69,9 @@ type Record struct {
 	NewState      uint8
 
 	// Owned: the process in PID was at work on this very socket, in a system call of its own (or at its exit). Else the
-	// state was changed by a packet or a timer, and the process that ran at the time has nothing to do with it. Two cases
-	// remain where the process at work is not one that holds the socket: it aborts another's connection (SOCK_DESTROY of
-	// sock_diag, `ss -K`: ESTABLISHED -> CLOSE), and it received the descriptor and closes it.
+	// state was changed by a packet or a timer, and the process that ran at the time has nothing to do with it. One case
+	// remains where the process at work does not hold the socket: it aborts another's (SOCK_DESTROY of sock_diag, `ss -K`),
+	// which is a change to CLOSE. The holder is then told by KindDestroy, when it lets go.
 	Owned  bool
 	Kernel bool // a thread of the kernel was at work on the socket; then it is not Owned. Subflows of MPTCP are closed so
 

@@ -23,9 +23,6 @@ type Events struct {
 	datagram  Datagram
 }
 
-// maxDatagrams is how many sockets that are not TCP are counted at a time.
-const maxDatagrams = 1 << 16
-
 // Open loads and attaches the programs. They stay until Close. The error wraps fs.ErrPermission (EPERM) where this
 // process may not use BPF, errors.ErrUnsupported where the kernel lacks something (then Datagrams alone may be what it
 // lacks: ask again without), and a *bpf.VerifierError where it refuses a program.
@@ -43,6 +40,9 @@ func Open(cfg Config) (*Events, error) {
 func openWith(cfg Config, l *layout) (*Events, error) {
 	if cfg.Ring == 0 {
 		cfg.Ring = DefaultRing
+	}
+	if cfg.most == 0 {
+		cfg.most = maxDatagrams
 	}
 	e := &Events{counter: -1}
 	if err := e.open(&cfg, l); err != nil {
@@ -63,7 +63,7 @@ func (e *Events) open(cfg *Config, l *layout) (err error) {
 	}
 	m := maps{ring: int(e.ring.FD), lost: int(e.counter)}
 	if cfg.Datagrams {
-		if e.datagrams, err = bpf.NewHash(datSize, maxDatagrams); err != nil {
+		if e.datagrams, err = bpf.NewHash(datSize, cfg.most); err != nil {
 			return err
 		}
 		m.datagrams = int(e.datagrams.FD)
