@@ -25,6 +25,7 @@ type cpuRow struct {
 	Closed      *float64 `json:"closed_told_percent,omitempty"`
 	Inferred    *float64 `json:"inferred_percent,omitempty"`
 	Owned       *float64 `json:"owner_told_percent,omitempty"`
+	Overflows   uint64   `json:"overflows,omitempty"`
 	Lost        uint64   `json:"lost,omitempty"`
 	Target      float64  `json:"target_cpu_percent,omitempty"`
 	Ratio       float64  `json:"times_less,omitempty"` // than mainPeer
@@ -111,7 +112,7 @@ func (row *cpuRow) tell(t told, s subject) {
 		f := 50 * float64(n) / float64(max(row.Connections, 1))
 		return &f
 	}
-	row.Opened, row.Closed, row.Lost = percent(t.Opened), percent(t.Closed), t.Lost
+	row.Opened, row.Closed, row.Overflows, row.Lost = percent(t.Opened), percent(t.Closed), t.Overflows, t.Lost
 	if s.ours {
 		row.Inferred, row.Owned = percent(t.Inferred), percent(t.Owned)
 	}

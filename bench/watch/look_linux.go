@@ -17,11 +17,12 @@ var methods = map[string]watch.Method{"bpf": watch.BPF, "notices": watch.Notices
 
 // told is what a watcher told of the sockets that came and went; each connection has two.
 type told struct {
-	Opened   uint64 `json:"opened"`
-	Closed   uint64 `json:"closed"`
-	Inferred uint64 `json:"inferred"` // of the closed: nothing was known of them before
-	Owned    uint64 `json:"owned"`    // of the closed: with their owner
-	Lost     uint64 `json:"lost"`
+	Opened    uint64 `json:"opened"`
+	Closed    uint64 `json:"closed"`
+	Inferred  uint64 `json:"inferred"` // of the closed: nothing was known of them before
+	Owned     uint64 `json:"owned"`    // of the closed: with their owner
+	Overflows uint64 `json:"overflows"`
+	Lost      uint64 `json:"lost"` // by overflows, as far as the kernel tells
 }
 
 // look is the role of a program that uses package watch and does nothing with what it learns but count it. It is given the
@@ -57,5 +58,6 @@ func (t *told) count(r *watch.Report) {
 			t.Owned++
 		}
 	}
-	t.Opened, t.Closed, t.Inferred, t.Lost = r.Counts.Opened, r.Counts.Closed, r.Counts.Inferred, r.Counts.Lost
+	c := &r.Counts
+	t.Opened, t.Closed, t.Inferred, t.Overflows, t.Lost = c.Opened, c.Closed, c.Inferred, c.Overflows, c.Lost
 }

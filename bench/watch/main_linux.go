@@ -42,7 +42,9 @@ type options struct {
 }
 
 // The roles in which the program starts itself again.
-var roles = map[string]func(args []string) error{"hold": hold, "serve": serve, "churn": churn, "pulse": pulse, "look": look}
+var roles = map[string]func(args []string) error{
+	"hold": hold, "serve": serve, "churn": churn, "pulse": pulse, "look": look, "nobpf": forbidBPF,
+}
 
 func main() {
 	if len(os.Args) > 1 {

@@ -25,7 +25,7 @@ func writeCPU(b *strings.Builder, rows []cpuRow) {
 		return
 	}
 	fmt.Fprintf(b, "\n## Processor time and memory\n\nThe time is in percent of one core. *Told* is of the sockets that opened and closed meanwhile.\n\n"+
-		"| | CPU, %% | target | times less than ss -tanpi | target | over, s | to begin, ms | peak MiB | made/s | opened told, %% | closed told, %% | inferred, %% | owner told, %% | lost |\n"+
+		"| | CPU, %% | target | times less than ss -tanpi | target | over, s | to begin, ms | peak MiB | made/s | opened told, %% | closed told, %% | inferred, %% | owner told, %% | overflows |\n"+
 		"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range rows {
 		if absent(b, r.Name, r.Absent, 13) {
@@ -33,7 +33,7 @@ func writeCPU(b *strings.Builder, rows []cpuRow) {
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %.0f | %s | %.0f | %.1f | %s | %s | %s | %s | %s |\n", r.Name, figure(r.CPU), goal(r.CPU, r.Target, false),
 			figure(r.Ratio), goal(r.Ratio, r.TargetRatio, true), r.Seconds, figure(r.Start), r.RSS, r.Rate, share100(r.Opened), share100(r.Closed),
-			share100(r.Inferred), share100(r.Owned), lost(r))
+			share100(r.Inferred), share100(r.Owned), overflows(r))
 	}
 }
 
@@ -57,14 +57,14 @@ func writeMemory(b *strings.Builder, rows []memoryRow) {
 		return
 	}
 	b.WriteString("\n## Memory over an hour's worth of connections\n\nAs fast as they go, from 60,000 addresses; a reading every 250 ms. Resident memory in MiB: at the start, and the most in each quarter of the time.\n\n" +
-		"| | connections | in, s | start | 1st | 2nd | 3rd | 4th | 2nd to 4th, % | target | closed told, % | lost |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+		"| | connections | in, s | start | 1st | 2nd | 3rd | 4th | 2nd to 4th, % | target | closed told, % | overflows | lost |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range rows {
-		if absent(b, r.Name, r.Absent, 11) {
+		if absent(b, r.Name, r.Absent, 12) {
 			continue
 		}
 		q := append(r.Quarters, make([]float64, 4)...)
-		fmt.Fprintf(b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %+.1f | %s | %.2f | %d |\n", r.Name, r.Connections, r.Seconds, r.Start, q[0], q[1], q[2], q[3],
-			r.Growth, goal(r.Growth, targetGrowth, false), r.Closed, r.Lost)
+		fmt.Fprintf(b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %+.1f | %s | %.2f | %d | %d |\n", r.Name, r.Connections, r.Seconds, r.Start, q[0], q[1], q[2], q[3],
+			r.Growth, goal(r.Growth, targetGrowth, false), r.Closed, r.Overflows, r.Lost)
 	}
 }
 
@@ -112,9 +112,10 @@ func share100(f *float64) string {
 	return fmt.Sprintf("%.2f", *f)
 }
 
-func lost(r cpuRow) string {
+// overflows is empty for programs whose queue nobody told us of.
+func overflows(r cpuRow) string {
 	if r.Opened == nil || r.Inferred == nil {
 		return ""
 	}
-	return fmt.Sprint(r.Lost)
+	return fmt.Sprint(r.Overflows)
 }

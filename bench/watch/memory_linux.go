@@ -16,7 +16,8 @@ type memoryRow struct {
 	Quarters    []float64 `json:"quarters_mib,omitempty"` // the most in each quarter of the time
 	Growth      float64   `json:"growth_percent"`         // from the second quarter to the last
 	Closed      float64   `json:"closed_told_percent,omitempty"`
-	Lost        uint64    `json:"lost"`
+	Overflows   uint64    `json:"overflows"` // of the kernel's queue, each of which is told
+	Lost        uint64    `json:"lost"`      // by them, as far as the kernel tells
 	Absent      string    `json:"absent,omitempty"`
 }
 
@@ -30,8 +31,7 @@ func measureMemory(o options) (rows []memoryRow, err error) {
 	if err := sysctl("net/ipv4/tcp_max_tw_buckets", "12000"); err != nil {
 		return nil, err
 	}
-	for _, method := range []string{"bpf", "notices"} {
-		s := looker(method, "250ms", 0)
+	for _, s := range []subject{lookWithBPF("250ms", 0), lookWithoutBPF("250ms", 0)} {
 		fmt.Fprintln(os.Stderr, "memory:", s.name)
 		row := memoryRow{Name: s.name, Connections: o.events}
 		if err := row.measure(s); err != nil {
@@ -61,7 +61,7 @@ func (row *memoryRow) measure(s subject) error {
 	if err != nil || endErr != nil {
 		return cmpErr(err, endErr)
 	}
-	row.Closed, row.Lost = 50*float64(t.Closed)/float64(row.Connections), t.Lost
+	row.Closed, row.Overflows, row.Lost = 50*float64(t.Closed)/float64(row.Connections), t.Overflows, t.Lost
 	row.sum(samples)
 	return nil
 }

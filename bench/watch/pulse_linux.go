@@ -25,7 +25,8 @@ type pulsar struct {
 // many nanoseconds one connect+accept+close+close, or one send and receive of a byte, takes: the median of many small
 // batches. Told "many N" it makes N connections with some bytes, from 60,000 addresses, and says how long it took.
 func pulse([]string) error {
-	p := &pulsar{}
+	p := &pulsar{a: -1, b: -1}
+	defer p.close()
 	if err := p.open(); err != nil {
 		return err
 	}
@@ -54,6 +55,12 @@ func (p *pulsar) open() error {
 	}
 	noDelay := func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
 	return errors.Join(noDelay(p.a), noDelay(p.b))
+}
+
+func (p *pulsar) close() {
+	for _, fd := range append(p.listeners, p.a, p.b) {
+		unix.Close(fd)
+	}
 }
 
 func (p *pulsar) do(what, much string) (answer float64, err error) {

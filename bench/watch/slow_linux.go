@@ -42,7 +42,7 @@ func measureSlow(o options) (rows []slowRow, err error) {
 		return nil, err
 	}
 	defer p.end()
-	for _, s := range []subject{looker("bpf", "1s", 0), looker("notices", "1s", 0), nethogs(), bandwhich(o)} {
+	for _, s := range []subject{lookWithBPF("1s", 0), lookWithoutBPF("1s", 0), nethogs(), bandwhich(o)} {
 		fmt.Fprintln(os.Stderr, "slow-down:", s.name)
 		more, err := slowBy(o, p, s)
 		if err != nil {

@@ -33,19 +33,22 @@ func subjects(o options) []subject {
 		{name: "gopsutil net.Connections, once a second", args: []string{filepath.Join(o.bin, "gopsutilpoll")}, learn: learnSum},
 		nethogs(),
 		bandwhich(o),
-		looker("bpf", "1s", targetBPF),
-		looker("notices", "1s", targetNotices),
+		lookWithBPF("1s", targetBPF),
+		lookWithoutBPF("1s", targetNotices),
 		{name: "sockeye watch --jsonl", args: []string{sockeye, "watch", "--jsonl", "--method", "bpf"}, ours: true, learn: learnEvent, target: targetBPF},
-		{name: "sockeye watch --jsonl, without BPF", args: []string{sockeye, "watch", "--jsonl", "--method", "notices"}, ours: true, learn: learnEvent, target: targetNotices},
+		{name: "sockeye watch --jsonl, without BPF", args: withoutBPF(sockeye, "watch", "--jsonl", "--method", "notices"), ours: true, learn: learnEvent, target: targetNotices},
 		{name: "sockeye traffic --by process --jsonl", args: []string{sockeye, "traffic", "--by", "process", "--jsonl"}, ours: true},
 		{name: "sockeye traffic --jsonl", args: []string{sockeye, "traffic", "--jsonl"}, ours: true},
 	}
 }
 
-// looker is a program that uses package watch.
-func looker(method, interval string, target float64) subject {
-	names := map[string]string{"bpf": "package watch", "notices": "package watch, without BPF"}
-	return subject{name: names[method], args: []string{"/proc/self/exe", "look", method, interval}, ours: true, learn: learnSum, target: target}
+// lookWithBPF and lookWithoutBPF are a program that uses package watch.
+func lookWithBPF(interval string, target float64) subject {
+	return subject{name: "package watch", args: []string{"/proc/self/exe", "look", "bpf", interval}, ours: true, learn: learnSum, target: target}
+}
+
+func lookWithoutBPF(interval string, target float64) subject {
+	return subject{name: "package watch, without BPF", args: withoutBPF("/proc/self/exe", "look", "notices", interval), ours: true, learn: learnSum, target: target}
 }
 
 func nethogs() subject {
@@ -70,12 +73,12 @@ func learnEvent(line []byte, t *told) {
 		if bytes.Contains(line, []byte(`"inferred":true`)) {
 			t.Inferred++
 		}
-		if bytes.Contains(line, []byte(`"pid":`)) && !bytes.Contains(line, []byte(`"pid":null`)) {
+		if bytes.Contains(line, []byte(`"owners":[{`)) {
 			t.Owned++
 		}
 	case bytes.Contains(line, []byte(`"event":"overflow"`)):
 		var e struct{ Lost uint64 }
 		_ = json.Unmarshal(line, &e)
-		t.Lost += e.Lost
+		t.Overflows, t.Lost = t.Overflows+1, t.Lost+e.Lost
 	}
 }
