@@ -123,6 +123,8 @@ func (f filler) reason(s *Socket) Missing {
 		return withoutFile(s.State)
 	case s.Inode == 0: // the kernel's own: nothing to be permitted
 		return MissingNoHolder
+	case f.t.procs.unsearched != nil && f.t.procs.unsearched(uint32(s.Inode)):
+		return MissingUnknown
 	case f.t.procs.denied > 0:
 		return MissingPermission
 	case f.t.procs.incomplete, f.t.procs.moving && s.Proto == TCP:

@@ -116,7 +116,11 @@ func (t *table) dropOwnerless() {
 	r := &t.rows
 	unseen := t.procs.denied > 0 || t.procs.incomplete
 	r.list = slices.DeleteFunc(r.list, func(w row) bool {
-		return w.slot == none || r.slots[w.slot].owner == none && !unseen
+		if w.slot == none {
+			return true
+		}
+		s := &r.slots[w.slot]
+		return s.owner == none && !unseen && (t.procs.unsearched == nil || !t.procs.unsearched(s.inode))
 	})
 }
 

@@ -23,6 +23,9 @@ type processes struct {
 	denied     int  // processes that could not be looked at for lack of permission
 	incomplete bool // or for another reason
 	moving     bool // TCP sockets came or went while processes were looked at
+
+	// unsearched says of a socket without an owner that it was not looked for everywhere; nil where all were.
+	unsearched func(inode uint32) bool
 }
 
 type cached struct {
@@ -33,7 +36,7 @@ type cached struct {
 
 func (p *processes) begin() {
 	p.generation++
-	p.denied, p.incomplete, p.moving = 0, false, false
+	p.denied, p.incomplete, p.moving, p.unsearched = 0, false, false, nil
 	if p.known == nil {
 		p.known = make(map[int]*cached)
 		p.boot = bootTime()

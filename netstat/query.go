@@ -76,4 +76,13 @@ type Query struct {
 	Held       bool // with Owner: only sockets that have one, or may have one that is not seen. The others take longer to find
 	FirstOwner bool // one owner of each socket is enough: where /proc has to be walked, that stops once each has one
 	Ordered    bool // by protocol, family, local address and port, remote address and port
+
+	// Incremental is for readers that read a table again and again, where /proc has to be walked for owners (Proc and
+	// ProcNet; BPF finds all of them at each reading anyway): owners that an earlier reading found are believed as long as
+	// the socket is there, and only new sockets are looked for, so that a reading takes a fraction of the time. A new socket
+	// whose owner was not found in the likely places has Missing = MissingUnknown until it is, or until everything was
+	// looked at, for which that is done at most every ten seconds and for 2 % of the time. What cannot be noticed in this
+	// way (a process that passed a socket to another one and closed it, a further process that was given a descriptor, a new
+	// name) is right again within about 60 readings. FirstOwner is not heeded then.
+	Incremental bool
 }

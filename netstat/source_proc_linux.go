@@ -18,7 +18,8 @@ type procSource struct {
 	unix []rawsock.Unix
 	held memory
 
-	searched fdwalk.Report // the last walk
+	tracker  *fdwalk.Tracker // made for the first Query.Incremental
+	searched fdwalk.Report   // the last walk
 }
 
 func openProc(t *table) (source, error) {
@@ -57,9 +58,17 @@ func (p *procSource) fill(t *table, q *Query) error {
 		return err
 	}
 	if q.Owner != OwnerNone {
-		p.findOwners(t, q)
+		p.owners(t, q)
 	}
 	return nil
+}
+
+func (p *procSource) owners(t *table, q *Query) {
+	if q.Incremental {
+		p.trackOwners(t, q)
+		return
+	}
+	p.findOwners(t, q)
 }
 
 // fillRows makes the rows of the table, without owners.

@@ -222,27 +222,32 @@ func TestEverySocket(t *testing.T) {
 	}
 }
 
+// offFirst runs f on a thread of its own, which ends with it, and not on the first one: that cannot end, so that what is
+// done to it would stay, and its descriptor table is what /proc shows of the process.
+func offFirst(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		f() // and never unlock: the thread ends with the goroutine
+		return
+	}
+	defer runtime.UnlockOSThread()
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		f()
+	}()
+	<-done
+}
+
 // apart opens sockets in a thread that has its own descriptor table, and keeps it until the test ends.
 func apart(t *testing.T, n int) []uint32 {
 	t.Helper()
 	inodes, done := make(chan uint32, n), make(chan bool)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
 		defer close(inodes)
-		if unix.Unshare(unix.CLONE_FILES) != nil {
-			return
-		}
-		for range n {
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-			if err != nil {
-				return
-			}
-			defer unix.Close(fd) // a thread that cannot end, the first one, keeps its table
-			inodes <- inodeOf(t, fd)
-		}
-		inodes <- 0
-		<-done
+		offFirst(func() { ownTable(t, n, inodes, done) })
 	})
 	t.Cleanup(func() { close(done); wg.Wait() })
 	var got []uint32
@@ -254,6 +259,22 @@ func apart(t *testing.T, n int) []uint32 {
 	}
 	t.Skip("unshare of the descriptor table is refused")
 	return nil
+}
+
+func ownTable(t *testing.T, n int, inodes chan<- uint32, done <-chan bool) {
+	if unix.Unshare(unix.CLONE_FILES) != nil {
+		return
+	}
+	for range n {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return
+		}
+		defer unix.Close(fd)
+		inodes <- inodeOf(t, fd)
+	}
+	inodes <- 0
+	<-done
 }
 
 func TestThreadWithItsOwnTable(t *testing.T) {

@@ -41,6 +41,18 @@ func (s *Set) Add(inode uint32) bool {
 	return true
 }
 
+// each calls f for every inode of the set, in no order.
+func (s *Set) each(f func(inode uint32)) {
+	if s.n == 0 {
+		return
+	}
+	for _, inode := range s.slots {
+		if inode != 0 {
+			f(inode)
+		}
+	}
+}
+
 // find gives the slot of an inode, or the free one where it would go.
 func (s *Set) find(inode uint32) uint32 {
 	mask := uint32(len(s.slots) - 1)

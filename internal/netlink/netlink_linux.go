@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -157,7 +158,10 @@ func (c *Conn) send(req []byte) error {
 // receive reads one batch. The socket is connected, so read(2) does, which unlike recvfrom(2) has no address to allocate.
 func (c *Conn) receive() ([]byte, error) {
 	for {
-		n, err := unix.Read(c.fd, c.buf)
+		n, err := receiveNow(c.fd, c.buf)
+		if err == unix.EAGAIN || err == unix.ENOSYS {
+			n, err = unix.Read(c.fd, c.buf)
+		}
 		if err == unix.EINTR {
 			continue
 		}
@@ -170,6 +174,16 @@ func (c *Conn) receive() ([]byte, error) {
 		}
 		return b, nil
 	}
+}
+
+// receiveNow reads what is there without telling Go's scheduler of the call: it does not block, and takes just so long (70
+// microseconds) that at each one the scheduler would wake up another thread in vain, which made a dump a tenth dearer.
+func receiveNow(fd int, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // drain throws away what is left of a dump that was given up: until its end the kernel refuses the next one (EBUSY). It
