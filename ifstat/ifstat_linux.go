@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -99,6 +100,7 @@ func (t *table) read(s *Snapshot) error {
 			return err
 		}
 		s.Partial = append(s.Partial, t.gaps...)
+		s.Time = time.Now() // finding them may take longer than reading them
 	}
 	for i := range t.spaces {
 		if err := t.readSpace(i, s); err != nil && !t.all {

@@ -167,18 +167,6 @@ func TestComeAndGo(t *testing.T) {
 	}
 }
 
-// What the wall clock does changes nothing: times that time.Now gave are compared by their monotonic reading.
-func TestClockIsSet(t *testing.T) {
-	var m Meter
-	now := time.Now()
-	m.Add(&Snapshot{Time: now, Interfaces: []Interface{eth(0, 0)}})
-	later := now.Add(time.Second) // keeps the monotonic reading
-	r := m.Add(&Snapshot{Time: later, Interfaces: []Interface{eth(1000, 1)}})[0]
-	if r.Elapsed != time.Second || r.Rate().RxBytes != 1000 {
-		t.Errorf("%+v", r)
-	}
-}
-
 // world is a network card that the test drives: what it truly moves, and what its counters show.
 type world struct {
 	r             *rand.Rand

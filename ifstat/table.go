@@ -15,7 +15,8 @@ type Config struct {
 	// that of the calling thread. Linux only; it needs CAP_SYS_ADMIN. The table keeps the namespace alive.
 	NetNS string
 
-	// AllNetNS reads the interfaces of every network namespace that can be entered, this one's first. Linux only.
+	// AllNetNS reads the interfaces of every network namespace that can be entered. It looks for them at each reading, which
+	// goes through /proc. In such a snapshot both ends of a pair are here, so its total is of the hardware. Linux only.
 	AllNetNS bool
 }
 
