@@ -67,7 +67,7 @@ func TestAgainstIP(t *testing.T) {
 		link add mv0 link br0 type macvlan
 		link add a0 type veth peer name a1
 		link set a0 up`)
-	time.Sleep(200 * time.Millisecond)
+	quiet(t, open(t, nil))
 	for _, method := range []Method{RTNetlink, ProcNetDev} {
 		t.Run(method.String(), func(t *testing.T) {
 			tb := open(t, &Config{Method: method})
@@ -219,6 +219,7 @@ func TestUpDownFlapped(t *testing.T) {
 		link set x0 up
 		link set x1 up`)
 	tb := open(t, nil)
+	works(t, tb, "x0", "x1")
 	before := read(t, tb)
 	for _, step := range []struct{ do, want string }{
 		{"link set x1 down", "down x0; down x1"},
@@ -236,7 +237,7 @@ func TestUpDownFlapped(t *testing.T) {
 		{"link del x0", "vanished x0; vanished x1"},
 	} {
 		ip(t, step.do)
-		testutil.Eventually(t, 2*time.Second, func() error { // the state follows the carrier a little later
+		testutil.Eventually(t, 10*time.Second, func() error { // the state follows the carrier a little later
 			after := read(t, tb)
 			got := events(before, after)
 			slices.Sort(got)
@@ -319,6 +320,7 @@ func TestWithoutNoticesAndStats(t *testing.T) {
 	r := tb.impl.spaces[0].(*route)
 	r.notices.Close()
 	r.notices, r.noStats = nil, true
+	works(t, tb, "x0", "x1")
 	for range 2 {
 		compareIP(t, read(t, tb), ipLinks(t), true)
 	}
@@ -434,7 +436,9 @@ func TestWithoutNetlink(t *testing.T) {
 	for i := range 40 { // more than one page of /proc/net/dev
 		ip(t, fmt.Sprintf("link add many%d type bridge", i))
 	}
-	time.Sleep(100 * time.Millisecond)
+	tb := open(t, nil)
+	works(t, tb, "v0", "a0", "a1")
+	quiet(t, tb)
 	want := ipLinks(t)
 	testutil.Refuse(t, unix.SYS_SOCKET, unix.AF_NETLINK)
 	s := read(t, open(t, nil))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,7 +151,7 @@ func (p *procDev) describe(i *Interface) error {
 	return err
 }
 
-// identify finds out the kind. Where sysfs does not show it, what is no loopback counts as what its type says.
+// identify finds out the kind. Where sysfs does not show it, it is what its type says.
 func (p *procDev) identify(i *Interface) {
 	hw, err := p.ask(i.Name, unix.SIOCGIFHWADDR)
 	if err != nil {
@@ -169,6 +170,8 @@ func (p *procDev) identify(i *Interface) {
 
 const sysNet = "/sys/class/net/"
 
+// fromSysfs tells kinds by DEVTYPE, which bridges, bonds and VLANs have, and the others by what is there: an interface that
+// has a link and nothing below it is the end of a pair.
 func (p *procDev) fromSysfs(i *Interface) {
 	dir := sysNet + i.Name
 	text, err := os.ReadFile(dir + "/uevent")
@@ -178,14 +181,22 @@ func (p *procDev) fromSysfs(i *Interface) {
 		i.Physical = isPhysical(i, false, false)
 		return
 	}
-	if _, ok := kinds[u.devtype]; ok {
+	if link := number(dir + "/iflink"); link != i.Index {
+		i.Link = link
+	}
+	lower, _ := filepath.Glob(dir + "/lower_*")
+	switch _, ok := kinds[u.devtype]; {
+	case ok:
 		i.KindName = u.devtype
-	} else if exists(dir + "/tun_flags") {
+	case exists(dir + "/tun_flags"):
 		i.KindName = "tun"
-	} else if link := number(dir + "/iflink"); link != 0 && link != i.Index {
-		i.Link, i.KindName = link, "veth"
+	case i.Link != 0 && len(lower) == 0:
+		i.KindName = "veth"
 	}
 	i.Kind = kindOf(i.KindName, i.Type, u.devtype)
+	if i.KindName == "" && len(lower) > 0 { // on another: a macvlan, for one
+		i.Kind = Other
+	}
 	i.Physical = isPhysical(i, exists(dir+"/device"), true)
 }
 

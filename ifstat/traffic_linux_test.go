@@ -158,7 +158,7 @@ func TestForwardedCountsOnceEachWay(t *testing.T) {
 	tb := open(t, nil)
 	works(t, tb, "v0", "w0", "br0")
 	const n, size, frame = 200, 1000, 1000 + 8 + 20 + 14
-	testutil.Eventually(t, 5*time.Second, func() error { // the bridge learns who is where
+	testutil.Eventually(t, 15*time.Second, func() error { // the bridge learns who is where
 		asGuest(t, one, func() { send(t, "192.0.2.3:9", 1, size) })
 		if named(t, read(t, tb), "v0").TxPackets == 0 {
 			return errors.New("no answer")
@@ -182,7 +182,7 @@ func TestForwardedCountsOnceEachWay(t *testing.T) {
 // works waits until interfaces do, which they do a little after their carrier came.
 func works(t *testing.T, tb *Table, names ...string) {
 	t.Helper()
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 15*time.Second, func() error {
 		s := read(t, tb)
 		for _, name := range names {
 			if i := named(t, s, name); !i.Works() || i.State != Up {
@@ -193,13 +193,13 @@ func works(t *testing.T, tb *Table, names ...string) {
 	})
 }
 
-// quiet reads when nothing moves any more.
+// quiet reads when nothing moves and changes any more.
 func quiet(t *testing.T, tb *Table) *Snapshot {
 	t.Helper()
 	for last := read(t, tb); ; {
 		time.Sleep(100 * time.Millisecond)
 		s := read(t, tb)
-		if slices.EqualFunc(s.Interfaces, last.Interfaces, func(a, b Interface) bool { return a.Counters == b.Counters }) {
+		if len(Diff(nil, last, s)) == 0 && slices.EqualFunc(s.Interfaces, last.Interfaces, func(a, b Interface) bool { return a.Counters == b.Counters }) {
 			return s
 		}
 		last = s
@@ -325,7 +325,7 @@ func TestBetweenTwoLooks(t *testing.T) {
 			}
 		}
 	}()
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 15*time.Second, func() error {
 		if named(t, read(t, text), "lo").RxBytes == 0 {
 			return fmt.Errorf("no traffic")
 		}
