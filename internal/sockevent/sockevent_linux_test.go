@@ -25,7 +25,7 @@ func isolated(t *testing.T) bool {
 	return testutil.Isolated(t, testutil.Child{NetNS: true})
 }
 
-func netNS(t *testing.T) uint32 {
+func netNS(t testing.TB) uint32 {
 	t.Helper()
 	var st unix.Stat_t
 	check(t, unix.Stat("/proc/thread-self/ns/net", &st))
