@@ -27,6 +27,9 @@ func (f filler) socket(s *Socket, w row, buf []Owner) []Owner {
 		f.unix(s, &f.t.rows.unix[w.rec&recMask])
 	} else {
 		f.inet(s, f.t.rows.record(w))
+		if s.Cookie == 0 && w.slot != none {
+			s.Cookie = f.t.rows.cookies[w.slot]
+		}
 	}
 	if f.text {
 		f.t.untold(s, w)

@@ -25,6 +25,8 @@ type rows struct {
 	index hash   // inode to slot
 	links []link // owners, chained
 	procs []*Process
+
+	cookies map[uint32]uint64 // by slot, of rows whose record has none
 }
 
 // row refers to a record and to the slot of its inode (or none).
@@ -59,6 +61,7 @@ func (r *rows) reset() {
 	r.more, r.unix, r.list, r.slots, r.links = r.more[:0], r.unix[:0], r.list[:0], r.slots[:0], r.links[:0]
 	clear(r.procs)
 	r.procs = r.procs[:0]
+	clear(r.cookies)
 	r.index.reset()
 }
 

@@ -58,6 +58,9 @@ func (b *bpfSource) fill(t *table, q *Query) error {
 	t.rows.addUnix(q)
 	p.doubtNewcomers()
 	t.doubtOwnerless(q)
+	if q.Cookies {
+		p.cookies()
+	}
 	t.noteText(b.list)
 	return nil
 }

@@ -213,7 +213,9 @@ func (t *Tracker) readPlaces(p *tracked, dir int, from, n int32) (next int32, er
 
 // isOwn reports whether a number of the process is that of the directory by which it is looked at: by the next reading it is
 // something else.
-func (t *Tracker) isOwn(p *tracked, dir int, fd uint32) bool { return p.PID == t.w.self && int(fd) == dir }
+func (t *Tracker) isOwn(p *tracked, dir int, fd uint32) bool {
+	return p.PID == t.w.self && int(fd) == dir
+}
 
 // look adds to t.found what a number is, if it is in use. name must be followed by NUL.
 func (t *Tracker) look(dir int, name []byte, fd int32) error {

@@ -28,6 +28,11 @@ func (*Conn) Dump([]byte, Reader) error { return &OpError{Op: "dump", Err: error
 // FD is -1.
 func (*Conn) FD() int { return -1 }
 
+// Lookup returns errors.ErrUnsupported.
+func (*Conn) Lookup([]byte, func([]byte) error) error {
+	return &OpError{Op: "lookup", Err: errors.ErrUnsupported}
+}
+
 // Close does nothing.
 func (*Conn) Close() error { return nil }
 
