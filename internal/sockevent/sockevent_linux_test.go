@@ -126,6 +126,20 @@ func holder(t *testing.T, fd int, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// hold has a program, cat, hold the socket, and closes it here. The program ends when release is called.
+func hold(t *testing.T, fd int) (release func()) {
+	t.Helper()
+	f := os.NewFile(uintptr(fd), "socket")
+	cmd := exec.Command("cat")
+	cmd.ExtraFiles = []*os.File{f}
+	in, err := cmd.StdinPipe()
+	check(t, err)
+	check(t, errors.Join(cmd.Start(), f.Close()))
+	return func() {
+		check(t, errors.Join(in.Close(), cmd.Wait()))
+	}
+}
+
 // connection makes one to a new listener and returns both ends with their cookies.
 func connection(t *testing.T) (client, server int, ofClient, ofServer uint64) {
 	t.Helper()
@@ -291,8 +305,7 @@ func TestReset(t *testing.T) {
 	exchange(t, server, client, 300)
 	check(t, unix.SetsockoptLinger(client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
 	check(t, unix.Close(client))
-	cat := holder(t, server, "cat")
-	cat.Wait() // reads ECONNRESET
+	hold(t, server)()
 	me := comm(t)
 	rc, rs := f.await(c), f.await(s)
 	if got := path(rc); !strings.HasSuffix(got, fmt.Sprintf(" 7:%s D:%s", me, me)) {
