@@ -33,7 +33,7 @@ type options struct {
 	seconds, peerSeconds int
 	pairs                int
 	block                time.Duration
-	events               int
+	events, pace         int
 
 	parts     string
 	bandwhich string
@@ -78,6 +78,7 @@ func parseOptions() (o options) {
 	flag.IntVar(&o.pairs, "pairs", 15, "pairs of blocks, one with the watcher and one without, that slow-down is told from")
 	flag.DurationVar(&o.block, "block", 250*time.Millisecond, "length of a block")
 	flag.IntVar(&o.events, "events", 200*3600, "connections that memory is watched over; as many as in an hour")
+	flag.IntVar(&o.pace, "pace", 12000, "how many of them there are in a second")
 	flag.StringVar(&o.parts, "parts", "cpu,slow,memory", "what is measured")
 	flag.StringVar(&o.bandwhich, "bandwhich", "bandwhich", "the program, if it is not in the PATH")
 	flag.StringVar(&o.out, "out", "", "where the results are written; default bench/results of the module")

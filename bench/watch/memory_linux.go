@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -13,15 +14,17 @@ type memoryRow struct {
 	Connections int       `json:"connections,omitempty"`
 	Seconds     float64   `json:"seconds,omitempty"`
 	Start       float64   `json:"start_mib,omitempty"`
-	Quarters    []float64 `json:"quarters_mib,omitempty"` // the most in each quarter of the time
-	Growth      float64   `json:"growth_percent"`         // from the second quarter to the last
+	Quarters    []float64 `json:"quarters_mib,omitempty"` // medians of each quarter of the time
+	Peak        float64   `json:"peak_mib,omitempty"`
+	Growth      float64   `json:"growth_percent"`       // from the second quarter to the last
+	Series      []float64 `json:"series_mib,omitempty"` // a sample in so many, over the whole time
 	Closed      float64   `json:"closed_told_percent,omitempty"`
 	Overflows   uint64    `json:"overflows"` // of the kernel's queue, each of which is told
 	Lost        uint64    `json:"lost"`      // by them, as far as the kernel tells
 	Absent      string    `json:"absent,omitempty"`
 }
 
-// targetGrowth is what counts as steady. A quarter's most depends on when the collector of garbage runs.
+// targetGrowth is what counts as steady. The collector of garbage makes memory go up and down.
 const targetGrowth = 10.0
 
 const sampleEach = 100 * time.Millisecond
@@ -34,7 +37,7 @@ func measureMemory(o options) (rows []memoryRow, err error) {
 	for _, s := range []subject{lookWithBPF("250ms", 0), lookWithoutBPF("250ms", 0)} {
 		fmt.Fprintln(os.Stderr, "memory:", s.name)
 		row := memoryRow{Name: s.name, Connections: o.events}
-		if err := row.measure(s); err != nil {
+		if err := row.measure(o, s); err != nil {
 			row.Absent = err.Error()
 		}
 		rows = append(rows, row)
@@ -42,7 +45,7 @@ func measureMemory(o options) (rows []memoryRow, err error) {
 	return rows, nil
 }
 
-func (row *memoryRow) measure(s subject) error {
+func (row *memoryRow) measure(o options, s subject) error {
 	p, err := startRole("pulse")
 	if err != nil {
 		return err
@@ -55,7 +58,7 @@ func (row *memoryRow) measure(s subject) error {
 	time.Sleep(settle)
 	now, _ := w.rss()
 	row.Start = mib(now)
-	samples, err := row.sample(p, w)
+	samples, err := row.sample(p, w, o.pace)
 	time.Sleep(settle)
 	t, endErr := w.end()
 	if err != nil || endErr != nil {
@@ -74,11 +77,11 @@ func cmpErr(a, b error) error {
 }
 
 // sample reads the watcher's memory until all connections have been.
-func (row *memoryRow) sample(p *child, w running) (samples []float64, err error) {
+func (row *memoryRow) sample(p *child, w running, pace int) (samples []float64, err error) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		row.Seconds, err = p.askNumber("many", row.Connections)
+		row.Seconds, err = p.askNumber(fmt.Sprintf("many %d/%d", row.Connections, pace))
 		done <- err
 	}()
 	for tick := time.NewTicker(sampleEach); ; {
@@ -98,7 +101,11 @@ func (row *memoryRow) sum(samples []float64) {
 		return
 	}
 	for q := range 4 {
-		row.Quarters = append(row.Quarters, slices.Max(samples[n*q/4:n*(q+1)/4]))
+		row.Quarters = append(row.Quarters, quantile(samples[n*q/4:n*(q+1)/4], 2))
+	}
+	row.Peak = slices.Max(samples)
+	for i := 0; i < n; i += 1 + n/50 {
+		row.Series = append(row.Series, math.Round(10*samples[i])/10)
 	}
 	row.Growth = 100 * (row.Quarters[3]/row.Quarters[1] - 1)
 }

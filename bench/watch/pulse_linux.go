@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +22,8 @@ type pulsar struct {
 
 // pulse is the role of the one that is slowed down. Told "connect 250ms" or "send 250ms", it works so long and says how
 // many nanoseconds one connect+accept+close+close, or one send and receive of a byte, takes: the median of many small
-// batches. Told "many N" it makes N connections with some bytes, from 60,000 addresses, and says how long it took.
+// batches. Told "many N/PACE" it makes N connections with some bytes, from 60,000 addresses, PACE a second
+// if it can, and says how long it took.
 func pulse([]string) error {
 	p := &pulsar{a: -1, b: -1}
 	defer p.close()
@@ -65,11 +65,11 @@ func (p *pulsar) close() {
 
 func (p *pulsar) do(what, much string) (answer float64, err error) {
 	if what == "many" {
-		n, err := strconv.Atoi(much)
-		if err != nil {
+		var n, pace int
+		if _, err := fmt.Sscanf(much, "%d/%d", &n, &pace); err != nil {
 			return 0, err
 		}
-		return p.many(n)
+		return p.many(n, pace)
 	}
 	d, err := time.ParseDuration(much)
 	if err != nil {
@@ -128,9 +128,13 @@ func (p *pulsar) sendReceive(i int) error {
 }
 
 // many makes n connections, each from the next of 60,000 addresses, and sends 100 bytes on each.
-func (p *pulsar) many(n int) (seconds float64, err error) {
+func (p *pulsar) many(n, pace int) (seconds float64, err error) {
+	const burst = 50
 	start := time.Now()
 	for i := range n {
+		if i%burst == 0 {
+			time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(pace))))
+		}
 		from := netip.AddrFrom4([4]byte{127, 2, byte(i / 250 % 240), byte(1 + i%250)})
 		a, b, err := p.pair(from, i)
 		if err != nil {
