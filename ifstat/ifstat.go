@@ -46,7 +46,7 @@ type Interface struct {
 	Up         bool   // administratively: it is meant to work
 	State      State  // operationally: whether it does
 	MTU        uint32 // bytes
-	Speed      uint64 // bits per second; 0 where it has none or the system does not tell
+	Speed      uint64 // bits per second, which virtual interfaces make up; 0 where the system does not tell
 	RxSpeed    uint64 // bits per second in the direction of reception, where it differs (Windows); else 0
 	Changes    uint32 // how often the carrier came or went; see HasChanges
 	HasChanges bool

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -57,7 +59,7 @@ func TestAgainstIP(t *testing.T) {
 	}
 	pid := guest(t)
 	cable(t, pid)
-	ip(t, `link add br0 type bridge
+	ip(t, `link add br0 type bridge mcast_snooping 0
 		link set v0 master br0
 		link set v0 alias uplink
 		link set br0 up
@@ -72,14 +74,27 @@ func TestAgainstIP(t *testing.T) {
 		t.Run(method.String(), func(t *testing.T) {
 			tb := open(t, &Config{Method: method})
 			for range 2 { // once from all messages, once from counters alone
-				s := read(t, tb)
+				s, want := readStill(t, tb)
 				if s.Method != method || method == RTNetlink && len(s.Partial) > 0 || method == ProcNetDev && len(s.Partial) != 1 {
 					t.Errorf("method %v, partial %v", s.Method, s.Partial)
 				}
-				compareIP(t, s, ipLinks(t), method == RTNetlink)
+				compareIP(t, s, want, method == RTNetlink)
 			}
 		})
 	}
+}
+
+// readStill reads between two looks of ip(8) that are the same: now and then the kernel sends something by itself (IGMP).
+func readStill(t *testing.T, tb *Table) (*Snapshot, []ipLink) {
+	t.Helper()
+	for range 50 {
+		before, s, after := ipLinks(t), read(t, tb), ipLinks(t)
+		if reflect.DeepEqual(before, after) {
+			return s, after
+		}
+	}
+	t.Fatal("it never stands still")
+	return nil, nil
 }
 
 func compareIP(t *testing.T, s *Snapshot, want []ipLink, all bool) {
@@ -322,10 +337,12 @@ func TestWithoutNoticesAndStats(t *testing.T) {
 	r.notices, r.noStats = nil, true
 	works(t, tb, "x0", "x1")
 	for range 2 {
-		compareIP(t, read(t, tb), ipLinks(t), true)
+		s, want := readStill(t, tb)
+		compareIP(t, s, want, true)
 	}
 	ip(t, "link set x0 name y0\naddr add 192.0.2.7/24 dev y0")
-	compareIP(t, read(t, tb), ipLinks(t), true)
+	s, want := readStill(t, tb)
+	compareIP(t, s, want, true)
 	if c, err := tb.Changed(); !c || err != nil {
 		t.Errorf("changed %v, error %v", c, err)
 	}
@@ -440,6 +457,9 @@ func TestWithoutNetlink(t *testing.T) {
 	works(t, tb, "v0", "a0", "a1")
 	quiet(t, tb)
 	want := ipLinks(t)
+	if runtime.GOARCH == "386" {
+		t.Skip("there all calls on sockets are one, whose first argument is not the family")
+	}
 	testutil.Refuse(t, unix.SYS_SOCKET, unix.AF_NETLINK)
 	s := read(t, open(t, nil))
 	if s.Method != ProcNetDev || len(s.Partial) == 0 {

@@ -16,7 +16,8 @@ type Config struct {
 	NetNS string
 
 	// AllNetNS reads the interfaces of every network namespace that can be entered. It looks for them at each reading, which
-	// goes through /proc. In such a snapshot both ends of a pair are here, so its total is of the hardware. Linux only.
+	// goes through /proc, and keeps each alive until the reading after its end. In such a snapshot both ends of a pair are
+	// here, so its total is of the hardware. Linux only.
 	AllNetNS bool
 }
 
@@ -71,7 +72,8 @@ func (t *Table) Read(s *Snapshot) error {
 
 // Changed reports whether something about the interfaces but their counters may have changed since the last Read: one came,
 // went, got another name, state or address. It never waits. On Linux it is one system call, which asks for notices of the
-// kernel; where there are none (Windows, /proc/net/dev) it always reports true, so that the caller reads.
+// kernel; where there are none (Windows, /proc/net/dev) it always reports true, so that the caller reads. It does not look for new
+// network namespaces.
 func (t *Table) Changed() (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -60,7 +60,7 @@ func TestTotalCountsOnce(t *testing.T) {
 	}
 	pid := guest(t)
 	cable(t, pid)
-	ip(t, `link add br0 type bridge
+	ip(t, `link add br0 type bridge mcast_snooping 0
 		link set v0 master br0
 		link set br0 up
 		link add mv0 link br0 address 02:00:00:00:00:03 type macvlan
@@ -146,7 +146,7 @@ func TestForwardedCountsOnceEachWay(t *testing.T) {
 	ip(t, `link add w0 address 02:00:00:00:00:04 type veth peer name w1 address 02:00:00:00:00:05
 		link set w1 netns `+two+`
 		link set w0 up
-		link add br0 type bridge
+		link add br0 type bridge mcast_snooping 0
 		link set v0 master br0
 		link set w0 master br0
 		link set br0 up`)

@@ -10,9 +10,10 @@ import (
 // Sizes of what one system call may bring. A notice about a socket is some 400 bytes, one about an interface up to some
 // kilobytes; one that is longer than its slot counts as lost.
 const (
-	noticeMemory = 128 << 10
-	diagSlot     = 2 << 10
-	routeSlot    = 16 << 10
+	diagSlot   = 2 << 10
+	diagSlots  = 64
+	routeSlot  = 16 << 10
+	routeSlots = 4
 )
 
 // maxRounds ends a Receive whose reader is slower than the kernel; what still waits is for the next one.
@@ -29,11 +30,10 @@ type Notices struct {
 	msgs   []mmsghdr
 }
 
-// mmsghdr is struct mmsghdr of recvmmsg(2).
+// mmsghdr is struct mmsghdr of recvmmsg(2); the pointers in the first member align it as C does.
 type mmsghdr struct {
 	hdr unix.Msghdr
 	len uint32
-	_   [unsafe.Sizeof(uintptr(0)) - 4]byte
 }
 
 // Subscribe subscribes to groups of a family in the network namespace of the calling thread. bufferBytes is how much may
@@ -73,11 +73,11 @@ func (n *Notices) setUp(f Family, bufferBytes int, groups []uint32) error {
 	if n.buffer, err = unix.GetsockoptInt(n.fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil {
 		return &OpError{Op: "getsockopt SO_RCVBUF", Err: err}
 	}
-	n.slot = diagSlot
 	if f == Route {
-		n.slot = routeSlot
+		n.makeSlots(routeSlots, routeSlot)
+	} else {
+		n.makeSlots(diagSlots, diagSlot)
 	}
-	n.makeSlots()
 	return nil
 }
 
@@ -89,9 +89,9 @@ func setBuffer(fd, bytes int) error {
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes/2)
 }
 
-func (n *Notices) makeSlots() {
-	count := noticeMemory / n.slot
-	n.buf = make([]byte, noticeMemory)
+func (n *Notices) makeSlots(count, size int) {
+	n.slot = size
+	n.buf = make([]byte, count*size)
 	n.iovs = make([]unix.Iovec, count)
 	n.msgs = make([]mmsghdr, count)
 	for i := range n.msgs {
@@ -105,8 +105,8 @@ func (n *Notices) makeSlots() {
 // Receive calls take for each notice that waits, without blocking; the bytes, one or several netlink messages, are valid
 // during the call only. overflowed reports that the kernel had no room for some since the last call: whatever is built on
 // notices must be read anew. Those that did fit are still handed out. It ends early with the error of take, in which case
-// some notices that were already taken from the kernel are lost too, and after a quarter of a million notices. It
-// allocates nothing.
+// some notices that were already taken from the kernel are lost too, and after some ten thousand notices. It allocates
+// nothing.
 func (n *Notices) Receive(take func(batch []byte) error) (overflowed bool, err error) {
 	for range maxRounds {
 		got, errno := n.receive()
