@@ -105,7 +105,7 @@ func (n *Notices) makeSlots(count, size int) {
 // Receive calls take for each notice that waits, without blocking; the bytes, one or several netlink messages, are valid
 // during the call only. overflowed reports that the kernel had no room for some since the last call: whatever is built on
 // notices must be read anew. Those that did fit are still handed out. It ends early with the error of take, in which case
-// some notices that were already taken from the kernel are lost too, and after some ten thousand notices. It allocates
+// some notices that were already taken from the kernel are lost too, and after 4,096 system calls. It allocates
 // nothing.
 func (n *Notices) Receive(take func(batch []byte) error) (overflowed bool, err error) {
 	for range maxRounds {
