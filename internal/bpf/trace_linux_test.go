@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -24,6 +25,7 @@ func TestTracepointNumbers(t *testing.T) {
 		got, want int
 	}{
 		{"BPF_RAW_TRACEPOINT_OPEN", cmdRawTracepointOpen, unix.BPF_RAW_TRACEPOINT_OPEN}, {"BPF_TRACE_RAW_TP", attachRawTP, unix.BPF_TRACE_RAW_TP},
+		{"BPF_OBJ_GET_INFO_BY_FD", cmdObjInfo, unix.BPF_OBJ_GET_INFO_BY_FD},
 		{"BPF_MAP_TYPE_RINGBUF", mapRingbuf, unix.BPF_MAP_TYPE_RINGBUF}, {"BPF_MAP_TYPE_HASH", mapHash, unix.BPF_MAP_TYPE_HASH},
 		{"BPF_F_NO_PREALLOC", mapNoPrealloc, unix.BPF_F_NO_PREALLOC}, {"BPF_MAP_LOOKUP_ELEM", cmdMapLookup, unix.BPF_MAP_LOOKUP_ELEM},
 		{"BPF_MAP_UPDATE_ELEM", cmdMapUpdate, unix.BPF_MAP_UPDATE_ELEM}, {"BPF_MAP_DELETE_ELEM", cmdMapDelete, unix.BPF_MAP_DELETE_ELEM},
@@ -183,6 +185,48 @@ func TestFullRing(t *testing.T) {
 	if got := tr.read(t); len(got) != 1 {
 		t.Errorf("after it was read: %v", got)
 	}
+}
+
+// The kernel's own types say where it counts misses, and /proc says how many there are.
+func TestMisses(t *testing.T) {
+	needBPF(t, WithKernelTypes(func(b []byte) error {
+		types, err := btf.Parse(b, []string{"bpf_prog_info"}, nil)
+		needBPF(t, err)
+		id, _ := types.ID("bpf_prog_info")
+		if off, ok := types.Offset(id, "recursion_misses"); ok && off != infoMisses {
+			t.Errorf("recursion_misses at %d, want %d", off, infoMisses)
+		}
+		return nil
+	}))
+	array, err := NewArray(8, 1) // a program with a map has more to tell
+	array = keep(t, array, err)
+	prog, err := LoadTracepoint(counting(t, int(array)), tracepoint(t, "inet_sock_set_state"))
+	prog = keep(t, prog, err)
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", prog))
+	needBPF(t, err)
+	var m Missed
+	m.Of(prog)
+	n, err := m.Count()
+	if err != nil || !strings.Contains(string(info), fmt.Sprintf("recursion_misses:\t%d\n", n)) {
+		t.Errorf("%d misses, %v; /proc says\n%s", n, err, info)
+	}
+	m.Of(prog)
+	if again, err := m.Count(); again != 2*n || err != nil {
+		t.Errorf("twice: %d, %v", again, err)
+	}
+	m.Of(-1)
+	if _, err := m.Count(); err == nil {
+		t.Error("no error of a program that is none")
+	}
+}
+
+func counting(t *testing.T, array int) *Program {
+	return assemble(t, func(a *Asm) {
+		a.LoadMapValue(R1, array, 0)
+		a.MovImm(R0, 1)
+		a.AtomicAdd(DW, R1, 0, R0)
+		a.Exit()
+	})
 }
 
 func TestRingRefused(t *testing.T) {

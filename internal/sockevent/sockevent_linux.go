@@ -14,6 +14,7 @@ import (
 // Events is the attached programs and what they wrote. Not for concurrent use.
 type Events struct {
 	fds       []bpf.FD // programs and what attaches them, the youngest last
+	missed    bpf.Missed
 	ring      *bpf.Ring
 	datagrams *bpf.Hash // nil without Config.Datagrams
 	counter   bpf.FD    // the array behind lost
@@ -83,6 +84,7 @@ func (e *Events) attach(l *layout, cfg *Config, m maps) error {
 			return err
 		}
 		programs = append(programs, fd)
+		e.missed.Of(fd)
 	}
 	for _, p := range programs {
 		if _, err := e.keep(bpf.AttachTracepoint(p)); err != nil {
@@ -112,8 +114,9 @@ func (e *Events) keep(fd bpf.FD, err error) (bpf.FD, error) {
 }
 
 // Drain hands over every record that waits, in the order in which they were begun, and never blocks. The *Record is one
-// and the same for all calls of take. lost is how many records, or datagrams, since the last Drain found no room in the
-// ring or among the sockets that are counted.
+// and the same for all calls of take. lost is how many events since the last Drain are not among them or not counted by
+// Datagrams: there was no room in the ring or among the sockets that are counted, or one came while a processor was at
+// work on another.
 func (e *Events) Drain(take func(*Record)) (lost uint64, err error) {
 	var bad error
 	err = e.ring.Read(func(b []byte) {
@@ -123,9 +126,20 @@ func (e *Events) Drain(take func(*Record)) (lost uint64, err error) {
 		}
 		take(&e.record)
 	})
-	now := atomic.LoadUint64((*uint64)(unsafe.Pointer(&e.lost[0])))
+	now, missed := e.losses()
 	lost, e.told = now-e.told, now
-	return lost, errors.Join(err, bad)
+	return lost, errors.Join(err, bad, missed)
+}
+
+// losses counts since Open. A program is not called again on a processor where it is at work, and a packet that arrives
+// in the middle of a system call can ask for that.
+func (e *Events) losses() (uint64, error) {
+	n := atomic.LoadUint64((*uint64)(unsafe.Pointer(&e.lost[0])))
+	missed, err := e.missed.Count()
+	if err != nil {
+		return e.told, err
+	}
+	return n + missed, nil
 }
 
 // Datagrams hands over every socket that is counted now, in no order. The *Datagram is one and the same for all calls of
