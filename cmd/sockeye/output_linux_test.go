@@ -17,7 +17,7 @@ import (
 )
 
 func TestFullDisk(t *testing.T) {
-	for _, line := range []string{"", "--json", "--jsonl", "--csv", "who 1 --json", "version"} {
+	for _, line := range []string{"", "--json", "--jsonl", "--csv", "who 1 --json", "version", "traffic --count 1", "traffic --json --count 1", "traffic --csv"} {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
 			testutil.Lack(t, err.Error())
@@ -155,6 +155,11 @@ func TestBashCompletes(t *testing.T) {
 	}
 	for line, want := range map[string][]string{
 		"sockeye wh":                         {"<who>"},
+		"sockeye wat":                        {"<watch>"},
+		"sockeye traffic --by ":              {"<process>", "<unit>", "<remote>", "<socket>"},
+		"sockeye traffic --sort=n":           {"<name>"},
+		"sockeye watch --method p":           {"<poll>"},
+		"sockeye watch event = listener_v":   {"<listener_vanished>"},
 		"sockeye d":                          {"<dev", "<doctor", "<dport", "<dst"},
 		"sockeye --js":                       {"<--json ", "<--jsonl "},
 		"sockeye who --num":                  {"<--numeric>"},
