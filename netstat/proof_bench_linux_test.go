@@ -1,8 +1,12 @@
 package netstat_test
 
 import (
+	"errors"
 	"net"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/netstat"
 )
@@ -71,4 +75,76 @@ func BenchmarkFindPIDsByTCPPort(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkWatch reads as a watcher does, while between two readings one connection in fifty is closed and another opened.
+// cpu-ms is the processor time of a reading, that of the kernel included.
+func BenchmarkWatch(b *testing.B) {
+	const n, churn = 5000, 100
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	open := make([][2]net.Conn, 0, n)
+	defer func() { closePairs(open) }()
+	for range n {
+		open = append(open, pairOf(b, l))
+	}
+	q := netstat.Query{Protos: netstat.QueryTCP, Owner: netstat.OwnerPID, Held: true, Info: true, Incremental: true, Cookies: true}
+	for _, m := range methods[:3] {
+		b.Run(m.String(), func(b *testing.B) {
+			table, err := netstat.Open(&netstat.Config{Method: m})
+			if err != nil {
+				b.Skip(err)
+			}
+			defer table.Close()
+			var s [2]netstat.Snapshot
+			b.ReportAllocs()
+			var spent time.Duration
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				closePairs(open[:churn])
+				open = append(open[:0], open[churn:]...)
+				for range churn {
+					open = append(open, pairOf(b, l))
+				}
+				before := cpuTime(b)
+				b.StartTimer()
+				if err := table.Read(q, &s[i%2]); err != nil {
+					b.Fatal(err)
+				}
+				spent += cpuTime(b) - before
+			}
+			b.ReportMetric(spent.Seconds()*1000/float64(b.N), "cpu-ms")
+		})
+	}
+}
+
+func pairOf(b *testing.B, l net.Listener) (p [2]net.Conn) {
+	var err error
+	if p[0], err = net.Dial("tcp4", l.Addr().String()); err != nil {
+		b.Fatal(err)
+	}
+	if p[1], err = l.Accept(); err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
+// closePairs resets, so that nothing stays in TIME_WAIT.
+func closePairs(pairs [][2]net.Conn) {
+	for _, p := range pairs {
+		_ = p[0].(*net.TCPConn).SetLinger(0)
+		_ = errors.Join(p[0].Close(), p[1].Close())
+	}
+}
+
+// cpuTime is what this process has used so far.
+func cpuTime(b *testing.B) time.Duration {
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

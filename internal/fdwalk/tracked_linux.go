@@ -75,11 +75,15 @@ func (t *tracked) replace(from, to int32, found []place) {
 // merge adds found, which is in ascending order and new, and drops places that turned out to be empty.
 func (t *tracked) merge(found []place) {
 	t.places = slices.DeleteFunc(t.places, func(p place) bool { return p.kind == free && p.Inode == 0 })
-	if len(found) == 0 {
-		return
-	}
+	i, k := len(t.places)-1, len(found)-1
 	t.places = append(t.places, found...)
-	slices.SortFunc(t.places, func(a, b place) int { return int(a.FD.FD) - int(b.FD.FD) })
+	for at := len(t.places) - 1; k >= 0; at-- {
+		if i >= 0 && t.places[i].FD.FD > found[k].FD.FD {
+			t.places[at], i = t.places[i], i-1
+		} else {
+			t.places[at], k = found[k], k-1
+		}
+	}
 }
 
 // tell tells s of every socket, and notes which are sought.

@@ -271,14 +271,10 @@ func (w *walker) chunk() {
 // more: between the first look and the last the file may have been closed, and its memory or its socket's be another
 // process's by then.
 func (w *walker) recheck() {
-	const again = -8
 	w.Global("recheck", 2)
 	w.Mov(bpf.R6, bpf.R2)
-	w.Mov(bpf.R3, bpf.R1)
-	w.stackArg(bpf.R1, again)
-	w.MovImm(bpf.R2, 8)
-	w.Call(helperProbeRead)
-	w.Load(bpf.DW, bpf.R1, bpf.FP, again)
+	w.cast(w.l.ptRegs)
+	w.Load(bpf.DW, bpf.R1, bpf.R0, 0)
 	w.JumpEq(bpf.R1, bpf.R6, "held")
 	w.LoadMapValue(bpf.R1, w.ctl, 0)
 	w.Load(bpf.DW, bpf.R2, bpf.R1, ctlCount)
