@@ -30,7 +30,7 @@ func TestTracepointNumbers(t *testing.T) {
 		{"BPF_F_NO_PREALLOC", mapNoPrealloc, unix.BPF_F_NO_PREALLOC}, {"BPF_MAP_LOOKUP_ELEM", cmdMapLookup, unix.BPF_MAP_LOOKUP_ELEM},
 		{"BPF_MAP_UPDATE_ELEM", cmdMapUpdate, unix.BPF_MAP_UPDATE_ELEM}, {"BPF_MAP_DELETE_ELEM", cmdMapDelete, unix.BPF_MAP_DELETE_ELEM},
 		{"BPF_MAP_LOOKUP_BATCH", cmdMapLookupBatch, unix.BPF_MAP_LOOKUP_BATCH},
-		{"BPF_RINGBUF_HDR_SZ", ringHeader, unix.BPF_RINGBUF_HDR_SZ}, {"BPF_RINGBUF_BUSY_BIT", ringBusy, unix.BPF_RINGBUF_BUSY_BIT},
+		{"BPF_RINGBUF_HDR_SZ", ringHeader, unix.BPF_RINGBUF_HDR_SZ}, {"BPF_RINGBUF_BUSY_BIT", ringBusy >> 1, unix.BPF_RINGBUF_BUSY_BIT >> 1}, // which is beyond an int of 32 bits
 		{"BPF_RINGBUF_DISCARD_BIT", ringDiscard, unix.BPF_RINGBUF_DISCARD_BIT},
 		{"offset of key", int(unsafe.Offsetof(elemAttr{}.key)), 8}, {"offset of flags", int(unsafe.Offsetof(elemAttr{}.flags)), 24},
 		{"offset of batch.keys", int(unsafe.Offsetof(batchAttr{}.keys)), 16}, {"offset of batch.count", int(unsafe.Offsetof(batchAttr{}.count)), 32},

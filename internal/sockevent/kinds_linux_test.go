@@ -367,7 +367,8 @@ func checkMany(t *testing.T, f *feed, connections int) {
 	clients, servers := 0, 0
 	for p, n := range paths {
 		switch p {
-		case "2:" + me + " 1 4:" + me + " D", "2:" + me + " 1:" + me + " 4:" + me + " D", "2:" + me + " 1:" + me + " 4:" + me + " D:" + me, "2:" + me + " 1 4:" + me + " D:" + me:
+		case "2:" + me + " 1 4:" + me + " D", "2:" + me + " 1:" + me + " 4:" + me + " D",
+			"2:" + me + " 1 4:" + me + " D:" + me, "2:" + me + " 1:" + me + " 4:" + me + " D:" + me:
 			clients += n
 		case "1 9:" + me + " D", "1 9:" + me + " D:" + me:
 			servers += n

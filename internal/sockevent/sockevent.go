@@ -73,7 +73,8 @@ type Record struct {
 	// remains where the process at work does not hold the socket: it aborts another's (SOCK_DESTROY of sock_diag, `ss -K`),
 	// which is a change to CLOSE. The holder is then told by KindDestroy, when it lets go.
 	Owned  bool
-	Kernel bool // a thread of the kernel was at work on the socket; then it is not Owned. Subflows of MPTCP are closed so
+	Kernel bool    // a thread of the kernel was at work on the socket; then it is not Owned. Subflows of MPTCP are closed so
+	_      [4]byte // where numbers of 64 bits are not aligned by themselves
 
 	// The counts, of KindDestroy and of changes to CLOSE.
 	Acked           uint64 // tcpi_bytes_acked: a SYN and a FIN that were acknowledged count as one byte each
