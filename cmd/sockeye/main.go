@@ -1,7 +1,9 @@
-// Command sockeye shows the sockets of a machine and the processes that own them.
+// Command sockeye shows the sockets of a machine, the processes that own them, and what they move.
 //
 //	sockeye            every TCP and UDP socket with its owner
 //	sockeye who 8080   who owns the port
+//	sockeye traffic    what goes through the interfaces, processes and sockets
+//	sockeye watch      what opens and closes, one event a line
 package main
 
 import (

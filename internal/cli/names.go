@@ -26,11 +26,11 @@ func systemNames() view.Names {
 			return users[uid]
 		},
 		InterfaceName: func(netns uint64, index uint32) string {
-			if interfaces == nil {
-				interfaces = localInterfaces()
-			}
 			if netns != 0 && netns != ownNetNS() {
 				return "" // the index means another interface there
+			}
+			if _, known := interfaces[index]; !known { // it may be new
+				interfaces = localInterfaces()
 			}
 			return interfaces[index]
 		},

@@ -108,6 +108,7 @@ func (r *usageRun) run(ctx context.Context) error {
 			continue
 		}
 		failed.reset()
+		r.names.Forget()
 		r.partials.add(report.Partial)
 		r.readings++
 		if err := r.show(report); err != nil {

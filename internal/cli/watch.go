@@ -210,6 +210,9 @@ func (r *watchRun) run(ctx context.Context) error {
 			continue
 		}
 		failed.reset()
+		if report.Elapsed != 0 {
+			r.names.Forget()
+		}
 		r.partials.add(report.Partial)
 		r.counts = report.Counts
 		if err := r.show(report); err != nil {

@@ -211,6 +211,31 @@ func TestEventFilter(t *testing.T) {
 	}
 }
 
+func TestCongestionFilter(t *testing.T) {
+	f, err := ParseFilter("congestion = loss", nil)
+	if err != nil || !f.Needs().Info {
+		t.Fatal(err, f.Needs())
+	}
+	for i, s := range sampleSockets() {
+		if f.Match(&s) != (i == 1) {
+			t.Errorf("socket %d: %v", i, i != 1)
+		}
+	}
+}
+
+// TestForget: a name that was looked up is looked up again.
+func TestForget(t *testing.T) {
+	asked := 0
+	n := &Names{InterfaceName: func(uint64, uint32) string { asked++; return "e" + string(rune('0'+asked)) }}
+	s := &netstat.Socket{Interface: 2}
+	if a, b := n.Interface(s), n.Interface(s); a != "e1" || b != "e1" {
+		t.Error(a, b)
+	}
+	if n.Forget(); n.Interface(s) != "e2" {
+		t.Error("it remembers")
+	}
+}
+
 // TestEventsHaveSigns: every kind has a line and a name of its own.
 func TestEventsHaveSigns(t *testing.T) {
 	i := &ifstat.Interface{Name: "e\x1bth0", Up: true, State: ifstat.Down}

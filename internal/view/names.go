@@ -32,6 +32,14 @@ type netInterface struct {
 	index uint32
 }
 
+// Forget drops what was found out about processes and interfaces, so that a command that runs for long does not remember
+// all there ever were, and learns new names.
+func (n *Names) Forget() {
+	clear(n.interfaces)
+	clear(n.owners)
+	clear(n.details)
+}
+
 // User is the name of the user, or its number in decimal.
 func (n *Names) User(uid uint32) string {
 	if n == nil {
