@@ -352,19 +352,24 @@ func TestMany(t *testing.T) {
 func checkMany(t *testing.T, f *feed, connections int) {
 	t.Helper()
 	me := comm(t)
+	var name [16]byte
+	copy(name[:], me)
 	paths := map[string]int{}
-	for c, records := range f.socks {
+	foreign := 0
+	for _, records := range f.socks {
 		if len(records) == 1 { // a listener
 			continue
 		}
-		paths[path(records)]++
-		for _, r := range records {
-			if r.Owned && int(r.PID) != os.Getpid() {
-				t.Fatalf("socket %d: %+v", c, r)
-			}
+		if r := records[0]; r.Owned && int(r.PID) != os.Getpid() {
+			t.Errorf("opened by another: %+v", r)
 		}
+		if n := adopt(records, name); n > 0 {
+			t.Logf("%d times another process had the descriptor last", n)
+			foreign += n
+		}
+		paths[path(records)]++
 	}
-	clients, servers := 0, 0
+	clients, servers, odd := 0, 0, 0
 	for p, n := range paths {
 		switch p {
 		case "2:" + me + " 1 4:" + me + " D", "2:" + me + " 1:" + me + " 4:" + me + " D",
@@ -372,13 +377,28 @@ func checkMany(t *testing.T, f *feed, connections int) {
 			clients += n
 		case "1 9:" + me + " D", "1 9:" + me + " D:" + me:
 			servers += n
-		default:
-			t.Errorf("%d sockets went %s", n, p)
+		default: // where another process closed the client, the server was closed first
+			odd += n
+			t.Logf("%d sockets went %s", n, p)
 		}
 	}
-	if clients != connections || servers != connections || f.lost != 0 {
+	if odd > 2*foreign || foreign > connections/1000 {
+		t.Errorf("%d times another process closed a socket of ours, %d sockets went another way", foreign, odd)
+	}
+	if clients+servers+odd != 2*connections || clients > connections || servers > connections || f.lost != 0 {
 		t.Errorf("%d clients, %d servers, %d records lost", clients, servers, f.lost)
 	}
+}
+
+// adopt makes ours what is of a process that read our descriptors (ss, lsof, other tests) while they were closed, and says
+// how often it did. No other can have a part in opening.
+func adopt(records []Record, me [16]byte) (n int) {
+	for i := range records[1:] {
+		if r := &records[i+1]; r.Owned && int(r.PID) != os.Getpid() {
+			r.Comm, n = me, n+1
+		}
+	}
+	return n
 }
 
 // What happens in another network namespace is not reported where only one is wanted.

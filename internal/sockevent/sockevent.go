@@ -69,9 +69,12 @@ type Record struct {
 	NewState      uint8
 
 	// Owned: the process in PID was at work on this very socket, in a system call of its own (or at its exit). Else the
-	// state was changed by a packet or a timer, and the process that ran at the time has nothing to do with it. One case
-	// remains where the process at work does not hold the socket: it aborts another's (SOCK_DESTROY of sock_diag, `ss -K`),
-	// which is a change to CLOSE. The holder is then told by KindDestroy, when it lets go.
+	// state was changed by a packet or a timer, and the process that ran at the time has nothing to do with it. Two cases
+	// remain where the process at work does not hold the socket. It aborts another's (SOCK_DESTROY of sock_diag, `ss -K`):
+	// that is a change to CLOSE, and the holder is told by KindDestroy, when it lets go. Or it was looking at the descriptor
+	// in /proc/PID/fd in the very moment in which the holder closed it, and so was the last to have the file: seen once in
+	// some 100,000 closes with several processes reading /proc all the time. An owner that is known from before is therefore
+	// the better witness of the two.
 	Owned  bool
 	Kernel bool    // a thread of the kernel was at work on the socket; then it is not Owned. Subflows of MPTCP are closed so
 	_      [4]byte // where numbers of 64 bits are not aligned by themselves
