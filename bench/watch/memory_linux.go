@@ -27,7 +27,10 @@ type memoryRow struct {
 // targetGrowth is what counts as steady. The collector of garbage makes memory go up and down.
 const targetGrowth = 10.0
 
-const sampleEach = 100 * time.Millisecond
+const (
+	sampleEach = 100 * time.Millisecond
+	catchUp    = 5 * time.Second // a worker of the kernel sends the notices, and may lag behind
+)
 
 func measureMemory(o options) (rows []memoryRow, err error) {
 	// As many as 200 connections a second leave; at full speed there would be ten times as many.
@@ -59,7 +62,7 @@ func (row *memoryRow) measure(o options, s subject) error {
 	now, _ := w.rss()
 	row.Start = mib(now)
 	samples, err := row.sample(p, w, o.pace)
-	time.Sleep(settle)
+	time.Sleep(catchUp)
 	t, endErr := w.end()
 	if err != nil || endErr != nil {
 		return cmpErr(err, endErr)
