@@ -8,6 +8,9 @@ import (
 func (w *Watcher) applyPending() {
 	for i := range w.pending {
 		n := &w.pending[i]
+		if !w.wants(&n.socket) && w.book.gone(&n.socket) == none {
+			continue
+		}
 		switch n.kind {
 		case changed:
 			w.applyChange(n)
@@ -26,7 +29,7 @@ func (w *Watcher) applyChange(c *notice) {
 	id := identify(&c.socket)
 	n := w.book.find(id)
 	switch s := c.socket.State; {
-	case s == netstat.SynSent || c.old == netstat.SynRecv && s == netstat.Established || s == netstat.Listen:
+	case s == netstat.SynSent || s == netstat.Listen || c.old == netstat.SynRecv && s == netstat.Established && !w.dialling(n):
 		w.begun(n, id, c)
 	case n == none || w.book.slab[n].flags&ended != 0:
 		// Of a socket that was closed, or never watched.
@@ -35,6 +38,12 @@ func (w *Watcher) applyChange(c *notice) {
 	default:
 		w.moved(n, c)
 	}
+}
+
+// dialling reports whether an entry is of a socket that connects: when both ends do at once, or it connects to itself, it is
+// half open on the way.
+func (w *Watcher) dialling(n int32) bool {
+	return n != none && w.book.slab[n].flags&(dialled|ended) == dialled
 }
 
 // begun is for a connection, or a listener, that begins. An entry that is there already was read before, in which case this
@@ -46,7 +55,7 @@ func (w *Watcher) begun(n int32, id identity, c *notice) {
 		n = w.book.add(id)
 	}
 	e := &w.book.slab[n]
-	e.own, e.since, e.actor, e.state = copyOf(&c.socket), c.time, c.actor, c.socket.State
+	e.own, e.since, e.actor, e.state, e.heard = copyOf(&c.socket), c.time, c.actor, c.socket.State, c.time
 	e.own.Owners = ownedBy(c.actor)
 	if c.socket.State == netstat.SynSent {
 		e.flags |= dialled
@@ -68,13 +77,18 @@ func (w *Watcher) begun(n int32, id identity, c *notice) {
 // while it began is this very connection.
 func (w *Watcher) retire(n int32, c *notice) {
 	e := &w.book.slab[n]
-	if s := w.socketOf(e); e.flags&(told|ended) == told && s != nil && s.State != netstat.Listen && s.Remote != c.socket.Remote {
+	s := w.socketOf(e)
+	if another := e.flags&unhooked != 0 || s != nil && s.Remote != c.socket.Remote; another && e.flags&(told|ended) == told && s.State != netstat.Listen {
 		e.own = copyOf(s)
 		b := w.lastBytes(e)
 		w.settle(e, b)
 		w.report.add(w.closing(e, FromBPF, c.time, b))
+		w.usage.closed(e)
 	}
 	w.usage.release(e)
+	if e.flags&awaited != 0 {
+		w.book.awaited--
+	}
 	e.flags &= loose
 	e.counted, e.opening, e.last, e.info, e.heir = Bytes{}, Bytes{}, Bytes{}, netstat.TCPInfo{}, nil
 }
@@ -82,13 +96,22 @@ func (w *Watcher) retire(n int32, c *notice) {
 // moved is for a change of state within a connection's life.
 func (w *Watcher) moved(n int32, c *notice) {
 	e := &w.book.slab[n]
+	e.heard = c.time
 	if c.actor != nil {
 		e.actor = c.actor
 	}
 	if c.bytes.Basis != NotCounted {
 		e.last, e.info = c.bytes, c.socket.Info
 	}
+	if c.socket.State == netstat.Closed {
+		e.flags |= unhooked
+	}
 	if e.flags&told == 0 { // connected, so that its port is known by now; or not connected, and its last words are all there is
+		if !w.wants(&c.socket) {
+			w.unwanted(n)
+			return
+		}
+		e.own = copyOf(w.socketOf(e))
 		e.own.Local, e.own.Remote = c.socket.Local, c.socket.Remote
 		if c.socket.State == netstat.Established {
 			e.own.State, e.state = c.socket.State, c.socket.State
@@ -101,8 +124,15 @@ func (w *Watcher) moved(n int32, c *notice) {
 	}
 }
 
+// unwanted forgets a connection that had no port yet, and got one that the query does not ask for.
+func (w *Watcher) unwanted(n int32) {
+	w.usage.release(&w.book.slab[n])
+	w.book.drop(n)
+}
+
 func (w *Watcher) unlisten(n int32, c *notice) {
 	e := &w.book.slab[n]
+	e.heard = c.time
 	if c.actor != nil {
 		e.actor = c.actor
 	}
@@ -111,13 +141,22 @@ func (w *Watcher) unlisten(n int32, c *notice) {
 
 // applyEnd is for a socket that is gone.
 func (w *Watcher) applyEnd(c *notice) {
-	n := w.book.find(identify(&c.socket))
+	n := w.book.gone(&c.socket)
 	if n == none {
 		w.inferred(c)
 		return
 	}
 	e := &w.book.slab[n]
+	e.heard = c.time
 	if e.flags&ended != 0 {
+		if e.flags&awaited != 0 { // told already, and now it is over
+			e.flags &^= awaited
+			w.book.awaited--
+		}
+		return
+	}
+	if e.flags&told == 0 && !w.wants(&c.socket) {
+		w.unwanted(n)
 		return
 	}
 	if c.actor != nil {
@@ -136,9 +175,10 @@ func (w *Watcher) applyEnd(c *notice) {
 	w.tellClosed(n, w.feed.source(), c.time, c.bytes)
 }
 
-// inferred is for a connection of which nothing was known. What never had a peer is no connection.
+// inferred is for a connection of which nothing was known. What never had a peer is no connection, and what never had a
+// port was not used.
 func (w *Watcher) inferred(c *notice) {
-	if c.socket.Proto == netstat.TCP && c.socket.Remote.Port() == 0 {
+	if c.socket.Local.Port() == 0 || c.socket.Proto == netstat.TCP && c.socket.Remote.Port() == 0 {
 		return
 	}
 	n := w.book.add(identify(&c.socket))
@@ -147,6 +187,7 @@ func (w *Watcher) inferred(c *notice) {
 	if c.actor == nil {
 		e.heir = w.usage.listenerOf(e.own)
 	}
+	e.heard = c.time
 	w.charge(n, e.own)
 	w.tellClosed(n, w.feed.source(), c.time, c.bytes)
 	w.report.infer()

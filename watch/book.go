@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/sockeye-net/sockeye/netstat"
@@ -27,17 +28,28 @@ type entry struct {
 	delta   Bytes           // in the last reading
 	last    Bytes           // told when the state became CLOSE, which is before the end
 	info    netstat.TCPInfo // likewise
+	heard   time.Time       // when the kernel told something of it last
 	missed  uint8           // readings since it had a row
 }
 
 type flags uint8
 
 const (
-	told    flags = 1 << iota // its opening was an event, or needs none
-	ended                     // its closing was an event: only the row has to vanish
-	dialled                   // it connected, so that the bytes that TCP_INFO has as sent are 1 more, for its SYN
-	loose                     // in book.loose
+	told     flags = 1 << iota // its opening was an event, or needs none
+	ended                      // its closing was an event: only the row has to vanish
+	dialled                    // it connected, so that the bytes that TCP_INFO has as sent are 1 more, for its SYN
+	loose                      // in book.loose
+	unhooked                   // disconnected: what it connects to next is another connection
+	awaited                    // its closing was concluded, and the kernel will tell of it once more
 )
+
+// pair is the two ends of a connection.
+type pair struct {
+	netns         uint64
+	local, remote netip.AddrPort
+}
+
+func pairOf(s *netstat.Socket) pair { return pair{s.NetNS, s.Local, s.Remote} }
 
 // book holds the entries. They lie in a slab with a free list, so that churn costs no memory.
 type book struct {
@@ -47,9 +59,53 @@ type book struct {
 	rows  []int32 // for each row of the last reading its entry, or none
 	spare []int32 // memory of the one before
 	loose []int32 // entries without a row
+
+	awaited int // entries of that flag
+
+	// nameless are the entries of TCP rows of the last reading that have no cookie: the socket was gone before the kernel could
+	// be asked for one. The kernel's word on its end has a cookie, and finds it by its addresses.
+	nameless map[pair]int32
 }
 
-func (b *book) open() { b.index = make(map[identity]int32) }
+func (b *book) open() {
+	b.index, b.nameless = make(map[identity]int32), make(map[pair]int32)
+}
+
+// gone finds the entry of a socket that the kernel says is gone.
+func (b *book) gone(s *netstat.Socket) int32 {
+	if n := b.find(identify(s)); n != none || len(b.nameless) == 0 {
+		return n
+	}
+	n, ok := b.nameless[pairOf(s)]
+	if !ok || b.slab[n].id.cookie != 0 || b.slab[n].id == (identity{}) {
+		return none
+	}
+	return n
+}
+
+// unite is for a connection that was closed while the table was read, and is in it twice: with its owner and without a cookie,
+// as the walk of the descriptors saw it, and with its cookie and without an owner, as the list of the rest had it later. Both
+// rows get the cookie, so that they are known as one socket.
+func (b *book) unite(sockets []netstat.Socket) {
+	clear(b.nameless)
+	for i := range sockets {
+		if s := &sockets[i]; s.Cookie == 0 && s.Proto == netstat.TCP && s.Remote.Port() != 0 {
+			b.nameless[pairOf(s)] = int32(i)
+		}
+	}
+	if len(b.nameless) == 0 {
+		return
+	}
+	for i := range sockets {
+		s := &sockets[i]
+		if s.Cookie == 0 || s.Inode != 0 || s.Proto != netstat.TCP {
+			continue
+		}
+		if n, ok := b.nameless[pairOf(s)]; ok {
+			sockets[n].Cookie = s.Cookie
+		}
+	}
+}
 
 // find is the entry of an identity, or none.
 func (b *book) find(id identity) int32 {
@@ -89,21 +145,34 @@ func (b *book) drop(n int32) {
 	if b.index[e.id] == n {
 		delete(b.index, e.id)
 	}
+	if e.flags&awaited != 0 {
+		b.awaited--
+	}
 	*e = entry{row: none, flags: e.flags & loose} // its place in book.loose stays, and is for whoever comes after it
 	b.free = append(b.free, n)
 }
 
-// rename gives an entry the identity that its socket is known by now.
+// rename gives an entry the identity that its socket is known by now. One that has it already, made by a notice, is the same
+// socket's, and is kept.
 func (b *book) rename(n int32, id identity) {
 	e := &b.slab[n]
-	if e.id == id {
+	if _, taken := b.index[id]; e.id == id || taken {
 		return
 	}
 	if b.index[e.id] == n {
 		delete(b.index, e.id)
 	}
 	e.id = id
-	if _, taken := b.index[id]; !taken {
-		b.index[id] = n
+	b.index[id] = n
+}
+
+// await keeps an entry that was concluded to be closed until the kernel tells of it, so that it is not told twice.
+func (b *book) await(n int32) {
+	if e := &b.slab[n]; e.flags&awaited == 0 && b.awaited < maxAwaited {
+		e.flags |= awaited
+		b.awaited++
 	}
 }
+
+// maxAwaited bounds their number. A connection that was reset stays until its process closes it, which may be never.
+const maxAwaited = 1 << 14

@@ -1,6 +1,9 @@
 package watch
 
 import (
+	"fmt"
+	"math/bits"
+	"os"
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/sockevent"
@@ -9,31 +12,44 @@ import (
 
 // bpfFeed is the BPF programs' events.
 type bpfFeed struct {
-	events *sockevent.Events
-	w      *Watcher
-	names  namer
+	events    *sockevent.Events
+	w         *Watcher
+	names     namer
+	datagrams bool
 }
 
 func openBPF(w *Watcher) (feed, error) {
-	cfg := sockevent.Config{States: w.cfg.States, Datagrams: w.cfg.Query.Protos.Has(netstat.UDP), Ring: w.cfg.Queue}
+	cfg := sockevent.Config{States: w.cfg.States, Datagrams: w.cfg.Query.Protos.Has(netstat.UDP), Ring: ringSize(w.cfg.Queue)}
 	if !w.cfg.Query.AllNetNS {
 		cfg.NetNS = uint32(w.netns)
 	}
 	e, err := sockevent.Open(cfg)
-	if err != nil && cfg.Datagrams {
-		cfg.Datagrams = false
-		if e, err2 := sockevent.Open(cfg); err2 == nil {
-			return &bpfFeed{e, w, namer{}}, nil
-		}
+	if err == nil {
+		return &bpfFeed{e, w, namer{}, cfg.Datagrams}, nil
 	}
-	if err != nil {
+	if !cfg.Datagrams {
 		return nil, err
 	}
-	return &bpfFeed{e, w, namer{}}, nil
+	cfg.Datagrams = false
+	e, err2 := sockevent.Open(cfg)
+	if err2 != nil {
+		return nil, err
+	}
+	w.partial = append(w.partial, fmt.Errorf("UDP bytes are not counted on this kernel: %w", err))
+	return &bpfFeed{e, w, namer{}, false}, nil
+}
+
+// ringSize is a size that the kernel takes, a power of two and at least a page, of at least n bytes; 0 stays the default.
+func ringSize(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return 1 << bits.Len(uint(max(n, os.Getpagesize())-1))
 }
 
 func (f *bpfFeed) source() Source       { return FromBPF }
 func (f *bpfFeed) complete() bool       { return true }
+func (f *bpfFeed) counts() bool         { return f.datagrams }
 func (f *bpfFeed) forget(cookie uint64) { _ = f.events.Forget(cookie) } // what stays is counted again, and forgotten again
 func (f *bpfFeed) close() error         { return f.events.Close() }
 
@@ -93,6 +109,9 @@ func datagramState(s *netstat.Socket) netstat.State {
 }
 
 func (f *bpfFeed) count(take func(*datagrams)) error {
+	if !f.datagrams {
+		return nil
+	}
 	clock := readClock()
 	var out datagrams
 	return f.events.Datagrams(func(d *sockevent.Datagram) {

@@ -45,6 +45,7 @@ func openNotices(w *Watcher) (feed, error) {
 }
 
 func (f *noticeFeed) source() Source               { return FromNotice }
+func (f *noticeFeed) counts() bool                 { return false }
 func (f *noticeFeed) complete() bool               { return false }
 func (f *noticeFeed) count(func(*datagrams)) error { return nil }
 func (f *noticeFeed) forget(uint64)                {}

@@ -122,9 +122,10 @@ func (l *ledger) ofProcess(p *netstat.Process) *account {
 	key := processKey{p.PID, p.Started.UnixNano()}
 	a := l.processes[key]
 	if a == nil {
-		a = &account{process: p}
+		a = new(account)
 		l.processes[key] = a
 	}
+	a.process = p // it may have another name by now
 	return a
 }
 
@@ -191,14 +192,22 @@ func (l *ledger) opened(e *entry, s *netstat.Socket) {
 	}
 }
 
-// release counts an end.
-func (l *ledger) release(e *entry) {
-	for _, a := range []**account{&e.process, &e.remote} {
-		if *a != nil {
-			(*a).closed++
-			l.assign(a, nil)
+// closed counts an end.
+func (l *ledger) closed(e *entry) {
+	if e.state == netstat.Listen {
+		return
+	}
+	for _, a := range []*account{e.process, e.remote} {
+		if a != nil {
+			a.closed++
 		}
 	}
+}
+
+// release takes an entry off the accounts.
+func (l *ledger) release(e *entry) {
+	l.assign(&e.process, nil)
+	l.assign(&e.remote, nil)
 }
 
 // listens remembers a listener of the reading.
@@ -217,7 +226,7 @@ func (l *ledger) listens(s *netstat.Socket) {
 
 // listenerOf is the process of the listener that a connection came to; nil where there is none, or no one process.
 func (l *ledger) listenerOf(s *netstat.Socket) (owner *netstat.Process) {
-	exact := false
+	exact, found := false, false
 	for i := range l.listeners {
 		n := &l.listeners[i]
 		if n.netns != s.NetNS || n.local.Port() != s.Local.Port() {
@@ -225,8 +234,8 @@ func (l *ledger) listenerOf(s *netstat.Socket) (owner *netstat.Process) {
 		}
 		switch is := n.local.Addr() == s.Local.Addr(); {
 		case !is && (exact || !n.local.Addr().IsUnspecified()):
-		case is && !exact, owner == nil:
-			owner, exact = n.owner, is
+		case is && !exact, !found:
+			owner, exact, found = n.owner, is, true
 		case owner != n.owner:
 			return nil
 		}

@@ -32,6 +32,11 @@ func TestPoll(t *testing.T) {
 	if o := e.Socket.Owners; len(o) != 1 || o[0].Process.PID != os.Getpid() || e.Socket.Remote.String() != l.Addr().String() {
 		t.Errorf("%+v", e.Socket)
 	}
+	s, err := l.Accept() // else its end would wait for that of the other side
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
 	_ = c.Close()
 	e = next(t, w, watch.Closed, local)
 	if life, known := e.Lifetime(); !known || life <= 0 || e.Source != watch.FromReading {

@@ -70,7 +70,7 @@ func BenchmarkReading(b *testing.B) {
 		i++
 		p.report.reset()
 		p.before.Sockets, p.before.Time = readings[i%4], p.now.Time.Add(1)
-		p.compare(&netstat.Query{})
+		p.compare(&netstat.Query{}, false)
 	}
 }
 

@@ -41,7 +41,8 @@ type feed interface {
 	// drain takes what has been told since, without waiting. It returns how many notices were lost; overflow without a number
 	// is lost == 0 and overflow true.
 	drain(take func(*notice)) (lost uint64, overflow bool, err error)
-	// count gives all counts of datagrams; forget ends one.
+	// counts reports whether datagrams are counted; count gives all counts, forget ends one (not within take).
+	counts() bool
 	count(take func(*datagrams)) error
 	forget(cookie uint64)
 	close() error

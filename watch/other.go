@@ -19,7 +19,7 @@ func (w *Watcher) other(d *datagrams) {
 	o := w.others[d.socket.Cookie]
 	if d.actor != nil {
 		w.usage.count(w.usage.ofProcess(d.actor), Bytes{
-			Sent: rise(o.counted.Sent, d.bytes.Sent), Received: rise(o.counted.Received, d.bytes.Received), Basis: d.bytes.Basis,
+			Sent: moved(o.counted.Sent, d.bytes.Sent), Received: moved(o.counted.Received, d.bytes.Received), Basis: d.bytes.Basis,
 		})
 	}
 	w.others[d.socket.Cookie] = other{counted: d.bytes, last: d.last}

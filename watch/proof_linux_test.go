@@ -220,6 +220,9 @@ func record(t *testing.T, w *Watcher, until func() bool) (map[end]*history, Coun
 			case Opened:
 				events[k].opened = &e
 			case Closed:
+				if old := events[k].closed; old != nil {
+					t.Errorf("told twice: %s, %s", long(old), long(&e))
+				}
 				events[k].closed = &e
 			case Overflow:
 				t.Error("the kernel's queue overflowed")

@@ -12,8 +12,11 @@ func (w *Watcher) wants(s *netstat.Socket) bool {
 	if s.Proto == 0 { // neither TCP nor UDP: it is no socket of the table, but its bytes count
 		return len(q.LocalPorts) == 0
 	}
-	if !q.Protos.Has(s.Proto) || len(q.LocalPorts) > 0 && !slices.Contains(q.LocalPorts, s.Local.Port()) && s.Local.Port() != 0 {
+	if !q.Protos.Has(s.Proto) {
 		return false
+	}
+	if p := s.Local.Port(); len(q.LocalPorts) > 0 && !slices.Contains(q.LocalPorts, p) && !(p == 0 && s.State == netstat.SynSent) {
+		return false // a socket that connects has no port yet
 	}
 	if !q.AllNetNS && s.NetNS != w.netns {
 		return false

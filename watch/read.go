@@ -17,6 +17,7 @@ const fullEvery = 300
 func (w *Watcher) query() netstat.Query {
 	q := w.cfg.Query
 	q.States = readStates
+	q.Incremental, q.Cookies = true, true
 	q.Held = w.complete() && !w.mend && w.sinceFull < fullEvery
 	return q
 }
@@ -53,20 +54,25 @@ func (w *Watcher) read(now time.Time) error {
 	if err := w.table.Read(q, w.before); err != nil {
 		return &OpError{Op: "read", Err: err}
 	}
+	mending := w.mend
+	w.mend = false // what overflows from now on is not in this reading
 	if err := w.drain(); err != nil {
+		w.mend = true
 		return &OpError{Op: "events", Err: err}
 	}
-	w.compare(&q)
+	w.compare(&q, mending)
 	w.readLinks()
 	return nil
 }
 
-// compare makes events of the reading in w.before, which becomes w.now, and of what is pending.
-func (w *Watcher) compare(q *netstat.Query) {
+// compare makes events of the reading in w.before, which becomes w.now, and of what is pending. If it is one that mends, and
+// nothing was lost since, the picture is right again.
+func (w *Watcher) compare(q *netstat.Query, mending bool) {
 	if w.complete() {
 		w.applyPending()
 	}
 	w.begin(q)
+	w.book.unite(w.now.Sockets)
 	w.match.match(w.before.Sockets, w.now.Sockets)
 	w.reconcile(false)
 	if err := w.datagrams(); err != nil {
@@ -75,7 +81,9 @@ func (w *Watcher) compare(q *netstat.Query) {
 	w.forgetOthers(w.now.Time)
 	w.sweep(!q.Held)
 	w.applyPending()
-	w.mended(q)
+	if mending && !w.mend {
+		w.report.add(Event{Kind: Repaired, Source: FromReading, Time: w.now.Time})
+	}
 }
 
 // begin turns to the new reading.
@@ -91,23 +99,13 @@ func (w *Watcher) begin(q *netstat.Query) {
 	}
 }
 
-// mended says that everything was read anew after an overflow.
-func (w *Watcher) mended(q *netstat.Query) {
-	if w.mend && !q.Held {
-		w.mend = false
-		w.report.add(Event{Kind: Repaired, Source: FromReading, Time: w.now.Time})
-	}
-}
-
 // drain takes what the kernel has told.
 func (w *Watcher) drain() error {
 	if w.feed == nil {
 		return nil
 	}
 	lost, overflow, err := w.feed.drain(func(n *notice) {
-		if w.wants(&n.socket) {
-			w.pending = append(w.pending, *n)
-		}
+		w.pending = append(w.pending, *n)
 	})
 	if overflow {
 		w.mend = true
@@ -126,6 +124,7 @@ func (w *Watcher) reconcile(first bool) {
 		}
 	}
 	w.usage.listeners = w.usage.listeners[:0]
+	clear(b.nameless)
 	for j, i := range w.match.of {
 		n, s := none, &w.now.Sockets[j]
 		if i != none {
@@ -141,6 +140,9 @@ func (w *Watcher) reconcile(first bool) {
 			n = w.meet(int32(j), s, first)
 		}
 		rows[j] = n
+		if n != none && s.Cookie == 0 && s.Proto == netstat.TCP {
+			b.nameless[pairOf(s)] = n
+		}
 	}
 	b.rows, b.spare = rows, b.rows
 }
@@ -148,7 +150,7 @@ func (w *Watcher) reconcile(first bool) {
 // lose notes that a socket is in the table no more. Whether it is closed is decided by sweep.
 func (w *Watcher) lose(n int32, s *netstat.Socket) {
 	e := &w.book.slab[n]
-	if e.flags&ended != 0 {
+	if e.flags&(ended|awaited) == ended {
 		w.book.drop(n)
 		return
 	}
@@ -170,10 +172,10 @@ func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
 		n = w.book.add(id)
 	}
 	e := &w.book.slab[n]
-	e.row, e.own = j, nil
+	e.row = j
 	switch {
-	case e.flags&ended != 0:
-		return n // closed while the reading was made
+	case e.flags&ended != 0 || e.heard.After(w.now.Time):
+		return n // closed, or changed, while the reading was made
 	case known:
 	case first:
 		e.flags |= told
@@ -185,6 +187,7 @@ func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
 	default:
 		e.since = w.now.Time
 	}
+	e.own = nil
 	if e.state == 0 {
 		e.state = s.State
 	}
@@ -204,10 +207,17 @@ func (w *Watcher) follow(n, j int32, old, s *netstat.Socket) {
 	if s.Cookie == 0 || s.Cookie != e.id.cookie {
 		w.book.rename(n, identify(s))
 	}
-	if e.flags&ended != 0 {
-		return // its closing has been told; the row is a little late
-	}
 	switch {
+	case e.heard.After(w.now.Time):
+		return // the row is older than what the kernel has told meanwhile
+	case e.flags&ended != 0:
+		if watched(s) && !watched(old) {
+			w.restart(n, s)
+		}
+		return
+	case e.flags&told == 0:
+		e.own = nil
+		w.tellOpened(n, FromReading)
 	case !watched(s):
 		e.own = copyOf(old)
 		e.own.Info = s.Info
@@ -228,11 +238,19 @@ func (w *Watcher) reuse(n int32, old, s *netstat.Socket) {
 	e := &w.book.slab[n]
 	e.own = copyOf(old)
 	w.tellClosed(n, FromReading, w.now.Time, w.lifeBytes(e, old))
-	e.flags &^= ended | told
-	e.since, e.state, e.counted, e.opening, e.last, e.actor = w.now.Time, s.State, Bytes{}, Bytes{}, Bytes{}, nil
-	e.own = nil
+	w.restart(n, s)
+}
+
+// restart is for a socket that is in use again after an end that has been told.
+func (w *Watcher) restart(n int32, s *netstat.Socket) {
+	e := &w.book.slab[n]
+	if e.flags&awaited != 0 {
+		w.book.awaited--
+	}
+	*e = entry{id: e.id, row: e.row, flags: e.flags & loose, since: w.now.Time, state: s.State}
 	w.charge(n, s)
 	w.tellOpened(n, FromReading)
+	w.weigh(n, s)
 }
 
 // sweep decides what became of the entries without a row.
@@ -245,18 +263,30 @@ func (w *Watcher) sweep(full bool) {
 		switch {
 		case e.id == identity{} || e.row != none:
 			continue
-		case e.flags&ended != 0:
+		case e.flags&(ended|awaited) == ended:
 			b.drop(n)
 			continue
-		case w.gone(e, full):
-			w.tellClosed(n, FromReading, w.now.Time, w.lastBytes(e))
-			b.drop(n)
+		case e.flags&ended == 0 && w.gone(e, full) && !w.conclude(n):
 			continue
 		}
 		e.flags |= loose
 		left = append(left, n)
 	}
 	b.loose = left
+}
+
+// conclude ends an entry that is gone. It reports whether the entry is kept, because the kernel will tell of it.
+func (w *Watcher) conclude(n int32) bool {
+	if e := &w.book.slab[n]; e.flags&told == 0 && e.own.Local.Port() == 0 {
+		w.unwanted(n) // it never got a port
+		return false
+	}
+	w.tellClosed(n, FromReading, w.now.Time, w.lastBytes(&w.book.slab[n]))
+	if w.book.slab[n].flags&awaited == 0 {
+		w.book.drop(n)
+		return false
+	}
+	return true
 }
 
 // gone decides whether an entry without a row is closed. One that began after the reading did is not. Where the kernel tells

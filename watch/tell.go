@@ -39,7 +39,11 @@ func (w *Watcher) tellClosed(n int32, from Source, at time.Time, b Bytes) {
 	e := &w.book.slab[n]
 	w.settle(e, b)
 	w.report.add(w.closing(e, from, at, b))
+	w.usage.closed(e)
 	w.usage.release(e)
+	if from == FromReading && w.feed != nil && (e.own == nil || e.own.Proto == netstat.TCP || !w.complete()) {
+		w.book.await(n)
+	}
 	if w.feed != nil && e.counted.Basis == FromSocketBPF {
 		w.feed.forget(e.id.cookie)
 	}

@@ -24,7 +24,7 @@ func (w *Watcher) Flows(yield func(*Flow) bool) {
 		}
 		e := &w.book.slab[n]
 		f = Flow{Socket: &w.now.Sockets[j], Since: e.since, Delta: e.delta, Total: Bytes{
-			Sent: rise(e.opening.Sent, e.counted.Sent), Received: rise(e.opening.Received, e.counted.Received), Basis: e.counted.Basis,
+			Sent: moved(e.opening.Sent, e.counted.Sent), Received: moved(e.opening.Received, e.counted.Received), Basis: e.counted.Basis,
 		}}
 		if !yield(&f) {
 			return
@@ -102,7 +102,7 @@ func (w *Watcher) countOpaque(by By) {
 	for _, a := range l.remotes {
 		a.uncounted = 0
 	}
-	counting := w.feed != nil && w.feed.complete()
+	counting := w.feed != nil && w.feed.counts()
 	for j, n := range w.book.rows {
 		if n == none {
 			continue
@@ -136,7 +136,7 @@ func (w *Watcher) byUnit(dst []Usage) []Usage {
 	for _, a := range w.usage.processes {
 		add(w.usage.usageOf(a), a.process.Module)
 	}
-	if o := &w.usage.others[0]; o.opened > 0 {
+	if o := &w.usage.others[0]; o.opened > 0 || o.total != (Bytes{}) {
 		add(w.usage.usageOf(o), "")
 	}
 	return dst[:from+len(at)]

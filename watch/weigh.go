@@ -31,17 +31,22 @@ func (e *entry) payload(s *netstat.Socket) Bytes {
 
 // countUp brings what is counted of an entry up to now. A counter that fell began anew.
 func (w *Watcher) countUp(e *entry, now Bytes) {
-	e.delta = Bytes{Sent: rise(e.counted.Sent, now.Sent), Received: rise(e.counted.Received, now.Received), Basis: now.Basis}
+	e.delta = Bytes{Sent: moved(e.counted.Sent, now.Sent), Received: moved(e.counted.Received, now.Received), Basis: now.Basis}
 	e.counted = now
 	w.usage.count(e.process, e.delta)
 	w.usage.count(e.remote, e.delta)
 }
 
-func rise(from, to uint64) uint64 {
-	if to < from {
+// moved is by how much a counter rose. One that fell began anew, unless it fell by no more than a SYN and a FIN, which the
+// last word on a connection does not count.
+func moved(from, to uint64) uint64 {
+	switch {
+	case to >= from:
+		return to - from
+	case from-to <= 2:
 		return 0
 	}
-	return to - from
+	return to
 }
 
 // settle counts the last bytes of a connection that is closed.
@@ -61,8 +66,8 @@ func (w *Watcher) lastBytes(e *entry) Bytes {
 
 // lifeBytes is what a row says of a connection that is closed.
 func (w *Watcher) lifeBytes(e *entry, s *netstat.Socket) Bytes {
-	if !s.Info.Known {
-		return e.counted
+	if b := w.lastBytes(e); !s.Info.Known || b.Sent > s.Info.Sent || b.Received > s.Info.Received {
+		return b // more than the row has, whose socket may have been disconnected
 	}
 	return e.payload(s)
 }
@@ -72,12 +77,14 @@ func (w *Watcher) datagrams() error {
 	if w.feed == nil {
 		return nil
 	}
-	return w.feed.count(func(d *datagrams) {
-		if d.socket.Proto == 0 {
-			w.other(d)
+	w.useless = w.useless[:0]
+	err := w.feed.count(func(d *datagrams) {
+		if !w.wants(&d.socket) {
+			w.useless = append(w.useless, d.socket.Cookie)
 			return
 		}
-		if !w.wants(&d.socket) {
+		if d.socket.Proto == 0 {
+			w.other(d)
 			return
 		}
 		n := w.book.find(identify(&d.socket))
@@ -87,4 +94,8 @@ func (w *Watcher) datagrams() error {
 		}
 		w.countUp(&w.book.slab[n], d.bytes)
 	})
+	for _, cookie := range w.useless {
+		w.feed.forget(cookie)
+	}
+	return err
 }
