@@ -150,6 +150,52 @@ func TestLife(t *testing.T) {
 	})
 }
 
+// TestThereBefore: a connection that was there before the watcher has one end, with its owner and all its bytes.
+func TestThereBefore(t *testing.T) {
+	each(t, func(t *testing.T, m Method) {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		c, err := net.Dial("tcp4", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(s, make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		w := open(t, fast(m))
+		reading(t, w)
+		_ = c.Close()
+		_ = s.Close()
+		port := c.LocalAddr().(*net.TCPAddr).AddrPort().Port()
+		at := func(e *Event) bool { return e.Kind == Closed && e.Socket.Local.Port() == port }
+		all := wait(t, w, "closed", at)
+		for range 5 {
+			all = append(all, reading(t, w).Events...)
+		}
+		all = slices.DeleteFunc(all, func(e Event) bool { return !at(&e) })
+		if len(all) != 1 {
+			t.Fatal("told", len(all), "times:", describe(all))
+		}
+		e := &all[0]
+		if len(e.Socket.Owners) != 1 || e.Socket.Owners[0].Process.PID != os.Getpid() || e.Inferred || !e.Since.IsZero() {
+			t.Errorf("%+v", e)
+		}
+		if b := e.Bytes.Sent; b != 1000 && (m != Poll || b > 1002) {
+			t.Error("sent", b)
+		}
+	})
+}
+
 // TestUDPBytes: BPF counts what no kernel counter does; without it the system does not tell.
 func TestUDPBytes(t *testing.T) {
 	each(t, func(t *testing.T, m Method) {
@@ -315,8 +361,7 @@ func TestLinks(t *testing.T) {
 
 // TestOrdinaryUser: without privilege the kernel's notices are to be had, and the report says what is missed.
 func TestOrdinaryUser(t *testing.T) {
-	testutil.NeedRoot(t)
-	if !testutil.Isolated(t, testutil.Child{NetNS: true, UID: 65534}) {
+	if !testutil.Isolated(t, testutil.Child{UID: 65534}) {
 		return
 	}
 	w := open(t, fast(Auto))
@@ -342,8 +387,7 @@ func TestOrdinaryUser(t *testing.T) {
 
 // TestRefused: a method that is asked for by name and not to be had is an error.
 func TestRefused(t *testing.T) {
-	testutil.NeedRoot(t)
-	if !testutil.Isolated(t, testutil.Child{NetNS: true, UID: 65534}) {
+	if !testutil.Isolated(t, testutil.Child{UID: 65534}) {
 		return
 	}
 	testutil.CheckLeaks(t)

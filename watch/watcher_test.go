@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,6 +257,152 @@ func TestNoticesComeLate(t *testing.T) {
 	p.hear(ends(900, tcp(7, 81, 0, closed), 0, 0, nil)).tells()
 }
 
+// TestRowIsOlder: what the kernel tells while the table is read is newer than the row.
+func TestRowIsOlder(t *testing.T) {
+	row := counted(owned(tcp(1, 10, 80, established), client), 100, 0)
+	p := newPlay(t, &script{whole: true}, row)
+	p.late(becomes(1001, tcp(1, 10, 80, netstat.FinWait1), established, client)).read(row).tells("state 10 ESTABLISHED>FIN_WAIT1 bpf client/holds")
+	p.hear(becomes(1500, tcp(1, 10, 80, netstat.FinWait2), netstat.FinWait1, nil)).tells("state 10 FIN_WAIT1>FIN_WAIT2 bpf client/holds")
+
+	p = newPlay(t, &script{whole: true}, row)
+	p.late(
+		becomes(1001, tcp(1, 10, 80, closed), established, client),
+		becomes(1002, tcp(1, 0, 81, synSent), closed, client),
+		becomes(1003, tcp(1, 11, 81, established), synSent, nil),
+	).read(row).tells("closed 10 bpf client/acted 100+0", "opened 11 bpf client/acted")
+	p.read(counted(owned(tcp(1, 11, 81, established), client), 8, 9)).tells()
+	if u := p.Usage(ByProcess, nil); u[0].Total != (Bytes{7, 9, infoBasis}) {
+		t.Errorf("%+v", u)
+	}
+}
+
+// TestSameServerAgain: a socket is disconnected and connected to the same address: two connections.
+func TestSameServerAgain(t *testing.T) {
+	p := newPlay(t, &script{whole: true})
+	end := becomes(20, tcp(1, 10, 80, closed), established, client)
+	end.bytes = Bytes{100, 200, infoBasis}
+	p.hear(
+		becomes(10, tcp(1, 0, 80, synSent), closed, client), becomes(11, tcp(1, 10, 80, established), synSent, nil), end,
+		becomes(30, tcp(1, 0, 80, synSent), closed, client), becomes(31, tcp(1, 11, 80, established), synSent, nil), ends(40, tcp(1, 11, 80, closed), 3, 4, client),
+	).tells("opened 10 bpf client/acted", "closed 10 bpf client/acted 100+200 20ms", "opened 11 bpf client/acted", "closed 11 bpf client/acted 3+4 10ms")
+	if u := p.Usage(ByProcess, nil); u[0].Total != (Bytes{103, 204, infoBasis}) || u[0].Opened != 2 || u[0].Closed != 2 {
+		t.Errorf("%+v", u)
+	}
+	p.read().tells().empty()
+
+	// While it connects anew a reading sees it, which then tells of it.
+	p = newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 1, 1))
+	p.hear(becomes(10, tcp(1, 10, 80, closed), established, client), becomes(11, tcp(1, 0, 80, synSent), closed, client))
+	p.read(owned(tcp(1, 12, 80, synSent), client)).tells("opened 12 poll client/holds")
+	p.hear(becomes(1500, tcp(1, 12, 80, established), synSent, nil)).tells("state 12 SYN_SENT>ESTABLISHED bpf client/holds")
+}
+
+// TestDisconnected: the row of a socket that was disconnected has its counters at 0.
+func TestDisconnected(t *testing.T) {
+	p := newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 10, 10))
+	end := becomes(20, tcp(1, 10, 80, closed), established, client)
+	end.bytes = Bytes{100, 200, infoBasis}
+	p.hear(end).tells()
+	p.read(counted(owned(tcp(1, 10, 0, netstat.Bound), client), 0, 0)).tells("closed 10 poll client/acted 100+200")
+	p.hear(ends(2000, tcp(1, 10, 0, closed), 0, 0, client)).tells()
+	p.read().tells().empty()
+}
+
+// TestReset: a connection was reset, and its process keeps the descriptor: it is closed, once.
+func TestReset(t *testing.T) {
+	for _, f := range []*script{{whole: true}, {}} {
+		p := newPlay(t, f, counted(owned(tcp(1, 10, 80, established), client), 10, 10))
+		p.mend = true // so that everything is read
+		p.read()
+		if !f.whole {
+			p.read()
+		}
+		p.tells(append([]string{"closed 10 poll client/holds 10+10"}, map[bool][]string{true: {"repaired 0 poll"}}[f.whole]...)...)
+		p.read().read().tells()
+		p.hear(ends(9000, tcp(1, 10, 80, closed), 10, 11, client)).tells()
+		p.read().tells().empty()
+		if p.book.awaited != 0 {
+			t.Error("it is awaited for ever")
+		}
+	}
+}
+
+// TestInUseAgain: readings alone see a socket rest and come back.
+func TestInUseAgain(t *testing.T) {
+	p := newPlay(t, nil, counted(owned(tcp(1, 10, 80, established), client), 10, 10))
+	p.read(owned(tcp(1, 10, 0, netstat.Bound), client)).tells("closed 10 poll client/holds 10+10")
+	p.read(counted(owned(tcp(1, 10, 81, established), client), 3, 4)).tells("opened 10 poll client/holds")
+	if u := p.Usage(ByProcess, nil); u[0].Total != (Bytes{3, 4, infoBasis}) {
+		t.Errorf("%+v", u)
+	}
+	p.read().tells("closed 10 poll client/holds 3+4 1s").empty()
+}
+
+// TestOverflowWhileMending: what is lost while everything is read is not in that reading, so there is another.
+func TestOverflowWhileMending(t *testing.T) {
+	c := owned(tcp(1, 10, 80, established), client)
+	p := newPlay(t, &script{whole: true}, c)
+	p.mend, p.again = true, true
+	p.read(c).tells()
+	p.again = false
+	p.read().tells("closed 10 poll client/holds 0+0", "repaired 0 poll")
+}
+
+// TestConnectsToItself: both ends connect at once, or a socket to itself, and it is half open on the way.
+func TestConnectsToItself(t *testing.T) {
+	p := newPlay(t, &script{whole: true})
+	p.hear(
+		becomes(10, tcp(1, 0, 10, synSent), closed, client),
+		becomes(11, tcp(1, 10, 10, established), netstat.SynRecv, client),
+		ends(20, tcp(1, 10, 10, closed), 5, 5, client),
+	).tells("opened 10 bpf client/acted", "closed 10 bpf client/acted 5+5 10ms")
+	p.read().tells().empty()
+}
+
+// TestPorts: a query for a port hears nothing of the others, whose port is not known when they begin.
+func TestPorts(t *testing.T) {
+	s := &script{whole: true}
+	p := newPlay(t, s)
+	p.cfg.Query.LocalPorts = []uint16{10}
+	for i, port := range []uint16{10, 11} {
+		n := uint64(i + 1)
+		p.late(
+			becomes(10, tcp(n, 0, 80, synSent), closed, client), becomes(11, tcp(n, port, 80, established), synSent, nil),
+			ends(20, tcp(n, port, 80, closed), 1, 1, client))
+	}
+	p.hear().tells("opened 10 bpf client/acted", "closed 10 bpf client/acted 1+1 10ms")
+	p.hear(becomes(30, tcp(5, 0, 80, synSent), closed, client), becomes(31, tcp(5, 11, 80, closed), synSent, client), ends(32, tcp(5, 11, 80, closed), 0, 0, client)).tells()
+	s.entries = []datagrams{{socket: udp(9, 53), actor: client, bytes: Bytes{1, 1, FromSocketBPF}}}
+	p.read().tells().empty()
+	if len(s.forgotten) != 1 {
+		t.Error("the counts of ports that nobody asks for fill the kernel's map:", s.forgotten)
+	}
+}
+
+// TestFallingCounter: a count that was given back begins at 0.
+func TestFallingCounter(t *testing.T) {
+	s := &script{whole: true}
+	p := newPlay(t, s, owned(udp(1, 53), client))
+	for _, sent := range []uint64{7000, 6000} {
+		s.entries = []datagrams{{socket: udp(1, 53), actor: client, bytes: Bytes{sent, 0, FromSocketBPF}}}
+		p.read(owned(udp(1, 53), client))
+	}
+	if u := p.Usage(ByProcess, nil); len(u) != 1 || u[0].Total.Sent != 13_000 {
+		t.Errorf("%+v", u)
+	}
+}
+
+// TestNewName: an account has the name that its process has now.
+func TestNewName(t *testing.T) {
+	p := newPlay(t, nil, owned(tcp(1, 10, 80, established), client))
+	renamed := *client
+	renamed.Name = "after exec"
+	p.read(owned(tcp(1, 10, 80, established), &renamed))
+	if u := p.Usage(ByProcess, nil); len(u) != 1 || u[0].Process.Name != "after exec" {
+		t.Errorf("%+v", u)
+	}
+}
+
 // TestSeenTwice: a connection is closed while the table is read, so the reading has it twice; and one is gone before it could
 // be asked for its cookie.
 func TestSeenTwice(t *testing.T) {
@@ -317,10 +464,10 @@ func TestUsage(t *testing.T) {
 	p := newPlay(t, &script{whole: true}, counted(owned(tcp(1, 10, 80, established), client), 50, 60), mapped)
 	check := func(by By, who func(*Usage) bool, total, delta Bytes) {
 		t.Helper()
-		for _, u := range p.Usage(by, nil) {
-			if who(&u) && (u.Total != total || u.Delta != delta) {
-				t.Errorf("%v: %+v, want %v, %v", by, u, total, delta)
-			}
+		usage := p.Usage(by, nil)
+		i := slices.IndexFunc(usage, func(u Usage) bool { return who(&u) })
+		if i < 0 || usage[i].Total != total || usage[i].Delta != delta {
+			t.Errorf("%v: %+v, want %v, %v", by, usage, total, delta)
 		}
 	}
 	is := func(w *netstat.Process) func(*Usage) bool { return func(u *Usage) bool { return u.Process == w } }
@@ -343,10 +490,8 @@ func TestUsage(t *testing.T) {
 func TestSharedSocketPays(t *testing.T) {
 	p := newPlay(t, nil, counted(owned(tcp(1, 10, 80, established), server, worker, client), 0, 0))
 	p.read(counted(owned(tcp(1, 10, 80, established), server, worker, client), 9, 9))
-	for _, u := range p.Usage(ByProcess, nil) {
-		if u.Process != worker || u.Delta.Sent != 9 {
-			t.Errorf("%+v: it is the worker's, which began last", u)
-		}
+	if u := p.Usage(ByProcess, nil); len(u) != 1 || u[0].Process != worker || u[0].Delta.Sent != 9 {
+		t.Errorf("%+v: it is the worker's, which began last", u)
 	}
 }
 
@@ -371,16 +516,17 @@ func TestListenerOf(t *testing.T) {
 		local     string
 		want      *netstat.Process
 	}{
-		"exact":          {[]netstat.Socket{at("0.0.0.0:80", server), at("127.0.0.1:80", worker)}, "127.0.0.1:80", worker},
-		"exact first":    {[]netstat.Socket{at("127.0.0.1:80", worker), at("0.0.0.0:80", server)}, "127.0.0.1:80", worker},
-		"any":            {[]netstat.Socket{at("0.0.0.0:80", server)}, "127.0.0.1:80", server},
-		"any, dual":      {[]netstat.Socket{at("[::]:80", server)}, "[::ffff:127.0.0.1]:80", server},
-		"other port":     {[]netstat.Socket{at("0.0.0.0:81", server)}, "127.0.0.1:80", nil},
-		"other address":  {[]netstat.Socket{at("127.0.0.2:80", server)}, "127.0.0.1:80", nil},
-		"two processes":  {[]netstat.Socket{at("0.0.0.0:80", server), at("0.0.0.0:80", worker)}, "127.0.0.1:80", nil},
-		"two sockets":    {[]netstat.Socket{at("0.0.0.0:80", server), at("0.0.0.0:80", server)}, "127.0.0.1:80", server},
-		"shared":         {[]netstat.Socket{at("0.0.0.0:80", server, worker)}, "127.0.0.1:80", nil},
-		"holder unknown": {[]netstat.Socket{at("0.0.0.0:80")}, "127.0.0.1:80", nil},
+		"exact":               {[]netstat.Socket{at("0.0.0.0:80", server), at("127.0.0.1:80", worker)}, "127.0.0.1:80", worker},
+		"exact first":         {[]netstat.Socket{at("127.0.0.1:80", worker), at("0.0.0.0:80", server)}, "127.0.0.1:80", worker},
+		"any":                 {[]netstat.Socket{at("0.0.0.0:80", server)}, "127.0.0.1:80", server},
+		"any, dual":           {[]netstat.Socket{at("[::]:80", server)}, "[::ffff:127.0.0.1]:80", server},
+		"other port":          {[]netstat.Socket{at("0.0.0.0:81", server)}, "127.0.0.1:80", nil},
+		"other address":       {[]netstat.Socket{at("127.0.0.2:80", server)}, "127.0.0.1:80", nil},
+		"two processes":       {[]netstat.Socket{at("0.0.0.0:80", server), at("0.0.0.0:80", worker)}, "127.0.0.1:80", nil},
+		"two sockets":         {[]netstat.Socket{at("0.0.0.0:80", server), at("0.0.0.0:80", server)}, "127.0.0.1:80", server},
+		"shared":              {[]netstat.Socket{at("0.0.0.0:80", server, worker)}, "127.0.0.1:80", nil},
+		"shared, and another": {[]netstat.Socket{at("0.0.0.0:80", server, worker), at("0.0.0.0:80", client)}, "127.0.0.1:80", nil},
+		"holder unknown":      {[]netstat.Socket{at("0.0.0.0:80")}, "127.0.0.1:80", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var l ledger

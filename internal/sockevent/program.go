@@ -230,8 +230,8 @@ func (p *program) write(kind Kind, size int) {
 	p.cookie()
 	p.addresses(bpf.R9, 0)
 	p.identity(bpf.R9, 0)
-	p.givenBack()
 	p.states(kind)
+	p.givenBack()
 	p.owner()
 	if size == longRecord {
 		p.counts()
@@ -319,11 +319,14 @@ func (p *program) ports(to bpf.Reg, base int) {
 	p.Store(bpf.H, to, base+recRemotePort, bpf.R2)
 }
 
-// givenBack writes the port of a socket that has given it back by now; only inet_sock.inet_sport still tells it.
+// givenBack writes the port of a socket that has given it back by now; only inet_sock.inet_sport still tells it. Of a socket
+// that connects anew that is its former one.
 func (p *program) givenBack() {
 	bound := p.Unique("bound")
 	p.Load(bpf.H, bpf.R2, bpf.R9, recLocalPort)
 	p.JumpNeImm(bpf.R2, 0, bound)
+	p.Load(bpf.B, bpf.R2, bpf.R9, recNewState)
+	p.JumpEqImm(bpf.R2, rawsock.SynSent, bound)
 	p.Load(bpf.H, bpf.R2, bpf.R8, p.l.sport)
 	p.Swap16(bpf.R2)
 	p.Store(bpf.H, bpf.R9, recLocalPort, bpf.R2)
