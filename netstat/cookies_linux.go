@@ -26,7 +26,7 @@ type baker struct {
 // cookies fills in what is missing, namespace by namespace.
 func (p *pass) cookies() {
 	b := &baker{rows: &p.t.rows}
-	if !b.lacking(p.t.netns) {
+	if !p.bare || !b.lacking(p.t.netns) {
 		return
 	}
 	if d, ok := p.list.(*diag); ok {

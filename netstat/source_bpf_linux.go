@@ -87,6 +87,7 @@ type pass struct {
 	before census // what the kernel counts, before the walk
 	found  inUse  // what was found of that
 	merged int    // rows of more that were merged
+	bare   bool   // a row has no cookie
 	mptcp  bool   // there are MPTCP connections, whose subflows have no descriptor
 	apart  bool   // there are MPTCP sockets in other namespaces
 	half   bool   // there are connections half open, which have no socket yet
@@ -238,6 +239,7 @@ func (p *pass) walk() (err error) {
 func (p *pass) again() {
 	p.t.rows.reset()
 	p.t.rows.reserve(int(p.before.inUse[0] + p.before.inUse[1]))
+	p.bare = false
 	p.found, p.mptcp, p.half, p.apart = inUse{}, false, false, false
 }
 
@@ -270,6 +272,7 @@ func (p *pass) takeRecord(k, proc uint32, thread bool) {
 		p.tally(r)
 		if p.q.matches(r, p.t.netns) {
 			rows.add(k, s)
+			p.bare = p.bare || r.Cookie == 0
 		} else {
 			rows.slots[s].row = skipped
 		}

@@ -11,7 +11,7 @@ import (
 // table and its closing has been told.
 type entry struct {
 	id    identity
-	row   int32 // in the last reading, or none
+	self  int32 // its place in book.slab
 	flags flags
 	state netstat.State
 	since time.Time // zero: not known
@@ -23,9 +23,10 @@ type entry struct {
 
 	process *account // whom its bytes count for
 	remote  *account
-	counted Bytes           // of the bytes that the system counts, how many the ledger has, those from before the watch included
-	opening Bytes           // those from before the watch
-	delta   Bytes           // in the last reading
+	counted Bytes // of the bytes that the system counts, how many the ledger has, those from before the watch included
+	opening Bytes // those from before the watch
+	delta   Bytes // in the reading at
+	at      uint64
 	last    Bytes           // told when the state became CLOSE, which is before the end
 	info    netstat.TCPInfo // likewise
 	heard   time.Time       // when the kernel told something of it last
@@ -54,6 +55,7 @@ func pairOf(s *netstat.Socket) pair { return pair{s.NetNS, s.Local, s.Remote} }
 // book holds the entries. They lie in a slab with a free list, so that churn costs no memory.
 type book struct {
 	slab  []entry
+	row   []int32 // for each entry its row in the last reading, or none. Not in the entry, for nearly all rows are only counted through
 	free  []int32
 	index map[identity]int32
 	rows  []int32 // for each row of the last reading its entry, or none
@@ -62,8 +64,8 @@ type book struct {
 
 	awaited int // entries of that flag
 
-	// nameless are the entries of TCP rows of the last reading that have no cookie: the socket was gone before the kernel could
-	// be asked for one. The kernel's word on its end has a cookie, and finds it by its addresses.
+	// nameless are the connections of the last reading that have no cookie, by their row: the socket was gone before the kernel
+	// could be asked for one. The kernel's word on its end has a cookie, and finds it by its addresses.
 	nameless map[pair]int32
 }
 
@@ -76,33 +78,32 @@ func (b *book) gone(s *netstat.Socket) int32 {
 	if n := b.find(identify(s)); n != none || len(b.nameless) == 0 {
 		return n
 	}
-	n, ok := b.nameless[pairOf(s)]
-	if !ok || b.slab[n].id.cookie != 0 || b.slab[n].id == (identity{}) {
-		return none
+	if row, ok := b.nameless[pairOf(s)]; ok && int(row) < len(b.rows) {
+		return b.rows[row]
 	}
-	return n
+	return none
 }
 
 // unite is for a connection that was closed while the table was read, and is in it twice: with its owner and without a cookie,
 // as the walk of the descriptors saw it, and with its cookie and without an owner, as the list of the rest had it later. Both
 // rows get the cookie, so that they are known as one socket.
 func (b *book) unite(sockets []netstat.Socket) {
-	clear(b.nameless)
 	for i := range sockets {
 		if s := &sockets[i]; s.Cookie == 0 && s.Proto == netstat.TCP && s.Remote.Port() != 0 {
 			b.nameless[pairOf(s)] = int32(i)
 		}
 	}
-	if len(b.nameless) == 0 {
-		return
-	}
 	for i := range sockets {
+		if len(b.nameless) == 0 {
+			return
+		}
 		s := &sockets[i]
 		if s.Cookie == 0 || s.Inode != 0 || s.Proto != netstat.TCP {
 			continue
 		}
 		if n, ok := b.nameless[pairOf(s)]; ok {
 			sockets[n].Cookie = s.Cookie
+			delete(b.nameless, pairOf(s))
 		}
 	}
 }
@@ -121,9 +122,9 @@ func (b *book) add(id identity) int32 {
 	if last := len(b.free) - 1; last >= 0 {
 		n, b.free = b.free[last], b.free[:last]
 	} else {
-		n, b.slab = int32(len(b.slab)), append(b.slab, entry{})
+		n, b.slab, b.row = int32(len(b.slab)), append(b.slab, entry{}), append(b.row, none)
 	}
-	b.slab[n] = entry{id: id, row: none, flags: b.slab[n].flags & loose}
+	b.slab[n] = entry{id: id, self: n, flags: b.slab[n].flags & loose}
 	b.index[id] = n
 	b.loosen(n)
 	return n
@@ -132,7 +133,7 @@ func (b *book) add(id identity) int32 {
 // loosen notes that an entry has no row.
 func (b *book) loosen(n int32) {
 	e := &b.slab[n]
-	e.row = none
+	b.row[n], e.missed = none, 0
 	if e.flags&loose == 0 {
 		e.flags |= loose
 		b.loose = append(b.loose, n)
@@ -148,7 +149,7 @@ func (b *book) drop(n int32) {
 	if e.flags&awaited != 0 {
 		b.awaited--
 	}
-	*e = entry{row: none, flags: e.flags & loose} // its place in book.loose stays, and is for whoever comes after it
+	*e, b.row[n] = entry{flags: e.flags & loose}, none // its place in book.loose stays, and is for whoever comes after it
 	b.free = append(b.free, n)
 }
 

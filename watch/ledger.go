@@ -210,6 +210,14 @@ func (l *ledger) release(e *entry) {
 	l.assign(&e.remote, nil)
 }
 
+// hear remembers the listeners of a reading.
+func (l *ledger) hear(sockets []netstat.Socket, ears []int32) {
+	l.listeners = l.listeners[:0]
+	for _, j := range ears {
+		l.listens(&sockets[j])
+	}
+}
+
 // listens remembers a listener of the reading.
 func (l *ledger) listens(s *netstat.Socket) {
 	if len(s.Owners) == 0 {

@@ -34,6 +34,7 @@ func (w *Watcher) baseline() error {
 	}
 	w.lastRead = time.Now()
 	w.schedule(w.lastRead)
+	w.book.unite(w.now.Sockets)
 	w.match.match(nil, w.now.Sockets)
 	w.reconcile(true)
 	return nil
@@ -72,7 +73,9 @@ func (w *Watcher) compare(q *netstat.Query, mending bool) {
 		w.applyPending()
 	}
 	w.begin(q)
-	w.book.unite(w.now.Sockets)
+	if clear(w.book.nameless); !q.Held {
+		w.book.unite(w.now.Sockets)
+	}
 	w.match.match(w.before.Sockets, w.now.Sockets)
 	w.reconcile(false)
 	if err := w.datagrams(); err != nil {
@@ -123,26 +126,21 @@ func (w *Watcher) reconcile(first bool) {
 			w.lose(n, &w.before.Sockets[i])
 		}
 	}
-	w.usage.listeners = w.usage.listeners[:0]
-	clear(b.nameless)
+	w.usage.hear(w.now.Sockets, w.match.ears)
 	for j, i := range w.match.of {
-		n, s := none, &w.now.Sockets[j]
+		n := none
 		if i != none {
 			n = b.rows[i]
 		}
-		if s.State == netstat.Listen {
-			w.usage.listens(s)
-		}
-		switch {
+		switch s := &w.now.Sockets[j]; {
+		case n != none && w.match.still[j]:
+			b.row[n] = int32(j)
 		case n != none:
 			w.follow(n, int32(j), &w.before.Sockets[i], s)
 		case watched(s):
 			n = w.meet(int32(j), s, first)
 		}
 		rows[j] = n
-		if n != none && s.Cookie == 0 && s.Proto == netstat.TCP {
-			b.nameless[pairOf(s)] = n
-		}
 	}
 	b.rows, b.spare = rows, b.rows
 }
@@ -165,14 +163,14 @@ func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
 	id := identify(s)
 	n := w.book.find(id)
 	known := n != none
-	if known && w.book.slab[n].row != none {
+	if known && w.book.row[n] != none {
 		return none // a second row of what the system does not tell apart
 	}
 	if !known {
 		n = w.book.add(id)
 	}
 	e := &w.book.slab[n]
-	e.row = j
+	w.book.row[n] = j
 	switch {
 	case e.flags&ended != 0 || e.heard.After(w.now.Time):
 		return n // closed, or changed, while the reading was made
@@ -203,7 +201,7 @@ func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
 func (w *Watcher) follow(n, j int32, old, s *netstat.Socket) {
 	e := &w.book.slab[n]
 	moved := e.own == nil && s.Proto == netstat.TCP && (old.Remote != s.Remote || old.Local.Port() != s.Local.Port())
-	e.row, e.missed = j, 0
+	w.book.row[n] = j
 	if s.Cookie == 0 || s.Cookie != e.id.cookie {
 		w.book.rename(n, identify(s))
 	}
@@ -247,7 +245,7 @@ func (w *Watcher) restart(n int32, s *netstat.Socket) {
 	if e.flags&awaited != 0 {
 		w.book.awaited--
 	}
-	*e = entry{id: e.id, row: e.row, flags: e.flags & loose, since: w.now.Time, state: s.State}
+	*e = entry{id: e.id, self: n, flags: e.flags & loose, since: w.now.Time, state: s.State}
 	w.charge(n, s)
 	w.tellOpened(n, FromReading)
 	w.weigh(n, s)
@@ -261,7 +259,7 @@ func (w *Watcher) sweep(full bool) {
 		e := &b.slab[n]
 		e.flags &^= loose
 		switch {
-		case e.id == identity{} || e.row != none:
+		case e.id == identity{} || b.row[n] != none:
 			continue
 		case e.flags&(ended|awaited) == ended:
 			b.drop(n)
@@ -310,16 +308,22 @@ func (w *Watcher) gone(e *entry, full bool) bool {
 
 // socketOf is what is known of an entry's socket.
 func (w *Watcher) socketOf(e *entry) *netstat.Socket {
-	if e.own != nil || e.row == none {
+	row := w.book.row[e.self]
+	if e.own != nil || row == none {
 		return e.own
 	}
-	return &w.now.Sockets[e.row]
+	return &w.now.Sockets[row]
 }
 
 // copyOf is a socket that does not share memory with a snapshot.
 func copyOf(s *netstat.Socket) *netstat.Socket {
+	c := cloneOf(s)
+	return &c
+}
+
+func cloneOf(s *netstat.Socket) netstat.Socket {
 	c := *s
 	c.Owners = slices.Clone(s.Owners)
 	c.Path, c.Module = strings.Clone(s.Path), strings.Clone(s.Module)
-	return &c
+	return c
 }

@@ -11,7 +11,7 @@ func (w *Watcher) tellOpened(n int32, from Source) {
 	e := &w.book.slab[n]
 	e.flags |= told
 	s := w.socketOf(e)
-	ev := Event{Kind: newKind(s), Source: from, Time: e.since, Since: e.since, Socket: *copyOf(s)}
+	ev := Event{Kind: newKind(s), Source: from, Time: e.since, Since: e.since, Socket: cloneOf(s)}
 	w.setOwners(&ev, e)
 	w.usage.opened(e, s)
 	w.report.add(ev)
@@ -27,9 +27,8 @@ func (w *Watcher) tellState(n int32, from Source, at time.Time, old, state netst
 	if !w.cfg.States {
 		return
 	}
-	s := copyOf(w.socketOf(e))
-	s.State = state
-	ev := Event{Kind: StateChanged, Source: from, Time: at, Since: e.since, Socket: *s, OldState: old}
+	ev := Event{Kind: StateChanged, Source: from, Time: at, Since: e.since, Socket: cloneOf(w.socketOf(e)), OldState: old}
+	ev.Socket.State = state
 	w.setOwners(&ev, e)
 	w.report.add(ev)
 }
@@ -52,9 +51,9 @@ func (w *Watcher) tellClosed(n int32, from Source, at time.Time, b Bytes) {
 
 // closing is the event of an end.
 func (w *Watcher) closing(e *entry, from Source, at time.Time, b Bytes) Event {
-	s := copyOf(w.socketOf(e))
-	s.State = e.state
-	ev := Event{Kind: goneKind(s), Source: from, Time: at, Since: e.since, Socket: *s, Bytes: b}
+	ev := Event{Source: from, Time: at, Since: e.since, Socket: cloneOf(w.socketOf(e)), Bytes: b}
+	ev.Socket.State = e.state
+	ev.Kind = goneKind(&ev.Socket)
 	if e.actor != nil {
 		ev.Socket.Owners, ev.Socket.Missing = ownedBy(e.actor), netstat.NotMissing
 		ev.OwnerFrom = OwnerActed

@@ -23,7 +23,11 @@ func (w *Watcher) Flows(yield func(*Flow) bool) {
 			continue
 		}
 		e := &w.book.slab[n]
-		f = Flow{Socket: &w.now.Sockets[j], Since: e.since, Delta: e.delta, Total: Bytes{
+		delta := Bytes{Basis: e.counted.Basis}
+		if e.at == w.usage.reading {
+			delta = e.delta
+		}
+		f = Flow{Socket: &w.now.Sockets[j], Since: e.since, Delta: delta, Total: Bytes{
 			Sent: moved(e.opening.Sent, e.counted.Sent), Received: moved(e.opening.Received, e.counted.Received), Basis: e.counted.Basis,
 		}}
 		if !yield(&f) {

@@ -6,14 +6,10 @@ import "github.com/sockeye-net/sockeye/netstat"
 func (w *Watcher) weigh(n int32, s *netstat.Socket) {
 	e := &w.book.slab[n]
 	if !s.Info.Known {
-		if s.Proto == netstat.TCP {
-			e.delta = Bytes{}
-		}
 		return
 	}
 	now := e.payload(s)
 	if now.Sent == e.counted.Sent && now.Received == e.counted.Received {
-		e.delta = Bytes{Basis: infoBasis}
 		e.counted.Basis = infoBasis
 		return
 	}
@@ -32,7 +28,7 @@ func (e *entry) payload(s *netstat.Socket) Bytes {
 // countUp brings what is counted of an entry up to now. A counter that fell began anew.
 func (w *Watcher) countUp(e *entry, now Bytes) {
 	e.delta = Bytes{Sent: moved(e.counted.Sent, now.Sent), Received: moved(e.counted.Received, now.Received), Basis: now.Basis}
-	e.counted = now
+	e.counted, e.at = now, w.usage.reading
 	w.usage.count(e.process, e.delta)
 	w.usage.count(e.remote, e.delta)
 }
