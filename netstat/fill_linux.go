@@ -68,7 +68,7 @@ func (f filler) inet(s *Socket, r *rawsock.Record) {
 	if f.q.Info && s.Proto == TCP && s.HasUID && s.State != Listen && s.State != Bound {
 		s.Info = TCPInfo{
 			Known: true, Sent: r.Sent, Received: r.Received, RTT: r.RTT, Retrans: r.Retrans, Cwnd: r.Cwnd,
-			Congestion: Congestion(r.CAState), PayloadSent: r.Payload, HasPayload: r.Flags&rawsock.HasPayload != 0,
+			Congestion: Congestion(r.CAState) + 1, PayloadSent: r.Payload, HasPayload: r.Flags&rawsock.HasPayload != 0,
 		}
 	}
 }

@@ -146,13 +146,14 @@ type TCPInfo struct {
 	HasPayload  bool
 }
 
-// Congestion is the state of congestion avoidance. The numbers are those of enum tcp_ca_state (linux/tcp.h).
+// Congestion is the state of congestion avoidance. The numbers are those of enum tcp_ca_state (linux/tcp.h), plus 1.
 type Congestion uint8
 
-// The states: nothing is wrong; segments came out of order, or some may be lost; the window was reduced for congestion
+// The states: the system does not tell; nothing is wrong; segments came out of order, or some may be lost; the window was reduced for congestion
 // that was signalled; lost segments are sent again; all that was sent is taken for lost, after a timeout.
 const (
-	CongestionOpen     Congestion = iota // open
+	CongestionUnknown  Congestion = iota //
+	CongestionOpen                       // open
 	CongestionDisorder                   // disorder
 	CongestionCWR                        // cwr
 	CongestionRecovery                   // recovery

@@ -135,16 +135,17 @@ func _() {
 	// An "invalid array index" compiler error signifies that the constant values have changed.
 	// Re-run the stringer command to generate them again.
 	var x [1]struct{}
-	_ = x[CongestionOpen-0]
-	_ = x[CongestionDisorder-1]
-	_ = x[CongestionCWR-2]
-	_ = x[CongestionRecovery-3]
-	_ = x[CongestionLoss-4]
+	_ = x[CongestionUnknown-0]
+	_ = x[CongestionOpen-1]
+	_ = x[CongestionDisorder-2]
+	_ = x[CongestionCWR-3]
+	_ = x[CongestionRecovery-4]
+	_ = x[CongestionLoss-5]
 }
 
 const _Congestion_name = "opendisordercwrrecoveryloss"
 
-var _Congestion_index = [...]uint8{0, 4, 12, 15, 23, 27}
+var _Congestion_index = [...]uint8{0, 0, 4, 12, 15, 23, 27}
 
 func (i Congestion) String() string {
 	idx := int(i) - 0

@@ -12,7 +12,7 @@ import (
 type ledger struct {
 	processes map[processKey]*account
 	remotes   map[netip.Addr]*account
-	others    [2]account // what accounts that were folded had: of processes, of hosts
+	others    [2]account // of processes, of hosts: what accounts had that were folded, and whose process is not known
 
 	reading   uint64
 	elapsed   time.Duration
@@ -117,8 +117,11 @@ func (l *ledger) deltaOf(a *account) Bytes {
 	return a.delta
 }
 
-// ofProcess is the account of a process.
+// ofProcess is the account of a process; nil is one that is not known.
 func (l *ledger) ofProcess(p *netstat.Process) *account {
+	if p == nil {
+		return &l.others[0]
+	}
 	key := processKey{p.PID, p.Started.UnixNano()}
 	a := l.processes[key]
 	if a == nil {
@@ -160,11 +163,8 @@ func payer(e *entry, s *netstat.Socket) *netstat.Process {
 // charge settles whom an entry's bytes count for. What was counted stays where it is.
 func (w *Watcher) charge(n int32, s *netstat.Socket) {
 	e, l := &w.book.slab[n], &w.usage
-	if p := payer(e, s); p == nil || e.process == nil || e.process.process != p {
-		l.assign(&e.process, nil)
-		if p != nil {
-			l.assign(&e.process, l.ofProcess(p))
-		}
+	if p := payer(e, s); e.process == nil || e.process.process != p {
+		l.assign(&e.process, l.ofProcess(p))
 	}
 	if ip := s.Remote.Addr(); e.remote == nil && s.Remote.Port() != 0 && s.State != netstat.Listen {
 		l.assign(&e.remote, l.ofRemote(ip.Unmap()))

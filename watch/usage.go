@@ -55,7 +55,7 @@ const (
 // Bytes of a socket that several processes hold count for the one of them that began last. Bytes of UDP sockets without a
 // peer count for no remote host.
 type Usage struct {
-	Process *netstat.Process // ByProcess; nil where not known
+	Process *netstat.Process // ByProcess; nil is whose process is not known, and what was folded
 	Unit    string           // ByUnit; "" is what is in none
 	Remote  netip.Addr       // ByRemote; the zero Addr is what was folded
 
@@ -84,10 +84,14 @@ func appendUsage[K comparable](l *ledger, dst []Usage, m map[K]*account, others 
 	for _, a := range m {
 		dst = append(dst, l.usageOf(a))
 	}
-	if others.opened > 0 || others.total != (Bytes{}) {
+	if others.used() {
 		dst = append(dst, l.usageOf(others))
 	}
 	return dst
+}
+
+func (a *account) used() bool {
+	return a.open > 0 || a.opened > 0 || a.closed > 0 || a.total != Bytes{}
 }
 
 func (l *ledger) usageOf(a *account) Usage {
@@ -100,6 +104,7 @@ func (l *ledger) usageOf(a *account) Usage {
 // countOpaque counts, for each account, the sockets whose bytes the system does not tell.
 func (w *Watcher) countOpaque(by By) {
 	l := &w.usage
+	l.others[0].uncounted, l.others[1].uncounted = 0, 0
 	for _, a := range l.processes {
 		a.uncounted = 0
 	}
@@ -140,7 +145,7 @@ func (w *Watcher) byUnit(dst []Usage) []Usage {
 	for _, a := range w.usage.processes {
 		add(w.usage.usageOf(a), a.process.Module)
 	}
-	if o := &w.usage.others[0]; o.opened > 0 || o.total != (Bytes{}) {
+	if o := &w.usage.others[0]; o.used() {
 		add(w.usage.usageOf(o), "")
 	}
 	return dst[:from+len(at)]

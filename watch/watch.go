@@ -56,6 +56,9 @@ type Config struct {
 
 	Method Method
 
+	// Table is the way in which readings are made; Auto is right for nearly everyone.
+	Table netstat.Method
+
 	// Interval is the time from one reading to the next: 0 is a second, and less than 10 ms is an error.
 	Interval time.Duration
 
@@ -162,7 +165,7 @@ func (w *Watcher) open() (err error) {
 	w.book.open()
 	w.usage.open()
 	w.others = make(others)
-	if w.table, err = netstat.Open(nil); err != nil {
+	if w.table, err = netstat.Open(&netstat.Config{Method: w.cfg.Table}); err != nil {
 		return err
 	}
 	if w.feed, err = w.openFeed(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
 )
 
 // The exit codes of every command.
@@ -105,15 +106,27 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // open opens the table by the method that SOCKEYE_METHOD names, for few sockets or for all of them.
 func (e *Env) open(few bool) (SocketTable, error) {
-	cfg := &netstat.Config{Few: few}
-	if name := e.Getenv("SOCKEYE_METHOD"); name != "" {
-		method, err := methodByName(name)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Method = method
+	method, err := e.method()
+	if err != nil {
+		return nil, err
 	}
-	return e.Open(cfg)
+	return e.Open(&netstat.Config{Few: few, Method: method})
+}
+
+// method is what SOCKEYE_METHOD names.
+func (e *Env) method() (netstat.Method, error) {
+	if name := e.Getenv("SOCKEYE_METHOD"); name != "" {
+		return methodByName(name)
+	}
+	return netstat.Auto, nil
+}
+
+// openWatch opens a watcher that reads the table by that method.
+func (e *Env) openWatch(cfg *watch.Config) (_ Watcher, err error) {
+	if cfg.Table, err = e.method(); err != nil {
+		return nil, err
+	}
+	return e.OpenWatch(cfg)
 }
 
 func methodByName(name string) (netstat.Method, error) {

@@ -42,7 +42,7 @@ func (e *Env) usage(ctx context.Context, f *trafficFlags, p pacing, args []strin
 	if err != nil {
 		return err
 	}
-	if r.watcher, err = e.OpenWatch(cfg); err != nil {
+	if r.watcher, err = e.openWatch(cfg); err != nil {
 		return err
 	}
 	defer r.watcher.Close()

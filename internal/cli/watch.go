@@ -124,7 +124,7 @@ func (e *Env) watch(ctx context.Context, f *watchFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if r.watcher, err = e.OpenWatch(cfg); err != nil {
+	if r.watcher, err = e.openWatch(cfg); err != nil {
 		return err
 	}
 	defer r.watcher.Close()

@@ -73,7 +73,9 @@ func rxValue(s *netstat.Socket) (uint64, bool)      { return s.Info.Received, s.
 func txValue(s *netstat.Socket) (uint64, bool)      { return s.Info.Sent, s.Info.Known }
 func rttValue(s *netstat.Socket) (uint64, bool)     { return uint64(s.Info.RTT), s.Info.Known }
 func retransValue(s *netstat.Socket) (uint64, bool) { return uint64(s.Info.Retrans), s.Info.Known }
-func cwndValue(s *netstat.Socket) (uint64, bool)    { return uint64(s.Info.Cwnd), s.Info.Known }
+func cwndValue(s *netstat.Socket) (uint64, bool) {
+	return uint64(s.Info.Cwnd), s.Info.Known && s.Info.Cwnd != 0
+}
 
 func pidValue(o *netstat.Owner) (uint64, bool) { return uint64(o.Process.PID), true }
 func fdValue(o *netstat.Owner) (uint64, bool)  { return uint64(o.FD), o.FD >= 0 }

@@ -133,13 +133,9 @@ func textCongestion(_ *Names, dst []byte, s *netstat.Socket) []byte {
 	return append(dst, text...)
 }
 
-// congestionOf is the state of congestion avoidance, where it is known: that is where the payload is, for both are told by
-// Linux and by no other system.
+// congestionOf is the state of congestion avoidance, where it is known.
 func congestionOf(_ *Names, s *netstat.Socket) (string, bool) {
-	if !s.Info.Known || !s.Info.HasPayload {
-		return "", false
-	}
-	return s.Info.Congestion.String(), true
+	return s.Info.Congestion.String(), s.Info.Congestion != netstat.CongestionUnknown
 }
 
 func textMissing(_ *Names, dst []byte, s *netstat.Socket) []byte {
