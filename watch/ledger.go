@@ -14,7 +14,7 @@ type ledger struct {
 	remotes   map[netip.Addr]*account
 	others    [2]account // of processes, of hosts: what accounts had that were folded, and whose process is not known
 
-	reading   uint64
+	reading   uint64 // the number of the next reading, which what is counted now belongs to
 	elapsed   time.Duration
 	listeners []listener
 }
@@ -30,8 +30,9 @@ type account struct {
 	process *netstat.Process
 	remote  netip.Addr
 
-	total, delta   Bytes  // delta is that of the reading at
-	at             uint64 // the last reading in which something was counted
+	total          Bytes
+	delta, last    Bytes  // of the reading at, and of the one before it
+	at             uint64 // the last reading that something was counted for
 	open           int    // sockets
 	uncounted      int    // of these: the system does not tell their bytes
 	opened, closed uint64
@@ -52,7 +53,7 @@ func (l *ledger) open() {
 	l.reading = 1
 }
 
-// tick begins a reading.
+// tick ends a reading.
 func (l *ledger) tick(elapsed time.Duration) {
 	l.reading++
 	l.elapsed = elapsed
@@ -103,6 +104,10 @@ func (l *ledger) count(a *account, b Bytes) {
 		return
 	}
 	if a.at != l.reading {
+		a.last = Bytes{}
+		if a.at == l.reading-1 {
+			a.last = a.delta
+		}
 		a.at, a.delta = l.reading, Bytes{}
 	}
 	a.delta.add(b)
@@ -111,10 +116,13 @@ func (l *ledger) count(a *account, b Bytes) {
 
 // deltaOf is what an account moved in the last reading.
 func (l *ledger) deltaOf(a *account) Bytes {
-	if a.at != l.reading {
-		return Bytes{}
+	switch a.at {
+	case l.reading - 1:
+		return a.delta
+	case l.reading: // more was counted since
+		return a.last
 	}
-	return a.delta
+	return Bytes{}
 }
 
 // ofProcess is the account of a process; nil is one that is not known.

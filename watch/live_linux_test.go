@@ -196,6 +196,54 @@ func TestThereBefore(t *testing.T) {
 	})
 }
 
+// TestOrphanBefore: a connection that its process closed before the watch began, and that still has data to send, is known; what
+// it sent before is not counted as sent now.
+func TestOrphanBefore(t *testing.T) {
+	each(t, func(t *testing.T, m Method) {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		c, err := net.Dial("tcp4", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.(*net.TCPConn).SetWriteBuffer(4 << 20)
+		_ = s.(*net.TCPConn).SetReadBuffer(64 << 10) // so that what is left at the end is left to send
+		_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		const rest = 1 << 20
+		n, _ := c.Write(make([]byte, 64<<20)) // until the buffers are full
+		if n < rest {
+			t.Fatal("only", n, "bytes fit")
+		}
+		_ = c.Close()
+		if _, err := io.CopyN(io.Discard, s, int64(n-rest)); err != nil {
+			t.Fatal(err)
+		}
+		w := open(t, fast(m))
+		port := c.LocalAddr().(*net.TCPAddr).AddrPort().Port()
+		_, _ = io.Copy(io.Discard, s)
+		_ = s.Close()
+		all := wait(t, w, "closed", func(e *Event) bool { return e.Kind == Closed && e.Socket.Local.Port() == port })
+		for i := range all {
+			if all[i].Inferred {
+				t.Errorf("%s: it was there before", long(&all[i]))
+			}
+		}
+		reading(t, w)
+		for _, u := range w.Usage(ByRemote, nil) {
+			if u.Total.Sent > 2*rest+1000 { // both ends are here
+				t.Errorf("%+v: only %d bytes were left", u.Total, rest)
+			}
+		}
+	})
+}
+
 // TestUDPBytes: BPF counts what no kernel counter does; without it the system does not tell.
 func TestUDPBytes(t *testing.T) {
 	each(t, func(t *testing.T, m Method) {

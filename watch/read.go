@@ -27,9 +27,11 @@ var readStates = netstat.States(1<<(netstat.DeleteTCB+1)-2) &^ netstat.StatesOf(
 
 func (w *Watcher) complete() bool { return w.feed != nil && w.feed.complete() }
 
-// baseline is the first reading, of what is there already.
+// baseline is the first reading, of everything that is there already.
 func (w *Watcher) baseline() error {
-	if err := w.table.Read(w.query(), w.now); err != nil {
+	q := w.query()
+	q.Held = false
+	if err := w.table.Read(q, w.now); err != nil {
 		return err
 	}
 	w.lastRead = time.Now()
@@ -84,6 +86,7 @@ func (w *Watcher) compare(q *netstat.Query, mending bool) {
 	w.forgetOthers(w.now.Time)
 	w.sweep(!q.Held)
 	w.applyPending()
+	w.usage.tick(w.report.Elapsed)
 	if mending && !w.mend {
 		w.report.add(Event{Kind: Repaired, Source: FromReading, Time: w.now.Time})
 	}
@@ -96,7 +99,6 @@ func (w *Watcher) begin(q *netstat.Query) {
 	w.report.Time, w.report.Elapsed = w.now.Time, max(now.Sub(w.lastRead), 1)
 	w.lastRead = now
 	w.report.Partial = append(append(w.report.Partial, w.partial...), w.now.Partial...)
-	w.usage.tick(w.report.Elapsed)
 	if w.sinceFull++; !q.Held {
 		w.sinceFull = 0
 	}

@@ -24,7 +24,7 @@ func (w *Watcher) Flows(yield func(*Flow) bool) {
 		}
 		e := &w.book.slab[n]
 		delta := Bytes{Basis: e.counted.Basis}
-		if e.at == w.usage.reading {
+		if e.at == w.usage.reading-1 {
 			delta = e.delta
 		}
 		f = Flow{Socket: &w.now.Sockets[j], Since: e.since, Delta: delta, Total: Bytes{

@@ -482,7 +482,11 @@ func TestUsage(t *testing.T) {
 	p.hear(ends(1500, tcp(1, 10, 80, closed), 60, 90, nil),
 		becomes(1600, tcp(3, 13, 80, synSent), closed, client), ends(1700, tcp(3, 13, 80, closed), 1000, 2000, client))
 	p.read(with(mapped, func(s *netstat.Socket) { s.Info.Sent = 1007 }))
-	check(ByProcess, is(client), Bytes{1010, 2030, infoBasis}, Bytes{})
+	check(ByProcess, is(client), Bytes{1010, 2030, infoBasis}, Bytes{1005, 2010, infoBasis})
+	p.hear(becomes(2100, tcp(4, 14, 80, synSent), closed, client), ends(2200, tcp(4, 14, 80, closed), 7, 7, client)) // the next reading's
+	check(ByProcess, is(client), Bytes{1017, 2037, infoBasis}, Bytes{1005, 2010, infoBasis})
+	p.read(with(mapped, func(s *netstat.Socket) { s.Info.Sent = 1007 }))
+	check(ByProcess, is(client), Bytes{1017, 2037, infoBasis}, Bytes{7, 7, infoBasis})
 	check(ByProcess, is(worker), Bytes{7, 0, infoBasis}, Bytes{})
 }
 
