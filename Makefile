@@ -13,6 +13,7 @@ build:
 # As root: the background and the load are processes of a network namespace of their own.
 bench:
 	go run ./bench/table -n 1000,10000,100000
+	go run ./bench/watch
 
 wine:
 	.ci/run wine
