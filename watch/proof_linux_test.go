@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,10 +199,34 @@ type end struct{ local, remote uint16 }
 // told is what a watcher told of one end.
 type history struct{ opened, closed *Event }
 
+// histories are what a watcher told of each pair of ports. A pair may be used again by another connection.
+type histories map[end][]*history
+
+// of is the history that an event of that pair belongs to.
+func (h histories) of(k end) *history {
+	if n := len(h[k]); n > 0 && h[k][n-1].closed == nil {
+		return h[k][n-1]
+	}
+	h[k] = append(h[k], new(history))
+	return h[k][len(h[k])-1]
+}
+
+// take is the oldest history of a pair, and takes it out.
+func (h histories) take(k end) *history {
+	if len(h[k]) == 0 {
+		return nil
+	}
+	first := h[k][0]
+	if h[k] = h[k][1:]; len(h[k]) == 0 {
+		delete(h, k)
+	}
+	return first
+}
+
 // record keeps all events of TCP connections by their ends.
-func record(t *testing.T, w *Watcher, until func() bool) (map[end]*history, Counts) {
+func record(t *testing.T, w *Watcher, until func() bool) (histories, Counts) {
 	t.Helper()
-	events := make(map[end]*history)
+	events := make(histories)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var counts Counts
@@ -212,19 +237,12 @@ func record(t *testing.T, w *Watcher, until func() bool) (map[end]*history, Coun
 		}
 		for i := range r.Events {
 			e := r.Events[i]
-			k := end{e.Socket.Local.Port(), e.Socket.Remote.Port()}
-			if events[k] == nil {
-				events[k] = new(history)
+			if k := (end{e.Socket.Local.Port(), e.Socket.Remote.Port()}); e.Kind == Opened {
+				events.of(k).opened = &e
+			} else if e.Kind == Closed {
+				events.of(k).closed = &e
 			}
-			switch e.Kind {
-			case Opened:
-				events[k].opened = &e
-			case Closed:
-				if old := events[k].closed; old != nil {
-					t.Errorf("told twice: %s, %s", long(old), long(&e))
-				}
-				events[k].closed = &e
-			case Overflow:
+			if e.Kind == Overflow {
 				t.Error("the kernel's queue overflowed")
 			}
 		}
@@ -242,9 +260,8 @@ func record(t *testing.T, w *Watcher, until func() bool) (map[end]*history, Coun
 const proofConnections = 10_000
 
 // prove has a watcher watch the connections being made.
-func prove(t *testing.T, m Method) (map[end]*history, []truth, Counts) {
+func prove(t *testing.T, m Method) (histories, []truth, Counts) {
 	t.Helper()
-	testutil.Sysctl(t, "net.ipv4.tcp_tw_reuse", "0") // so that a pair of ports stands for one connection
 	w, err := Open(&Config{Method: m, NoLinks: true})
 	if err != nil {
 		testutil.Lack(t, fmt.Sprint("method ", m, ": ", err))
@@ -264,6 +281,7 @@ func prove(t *testing.T, m Method) (map[end]*history, []truth, Counts) {
 			return false
 		}
 	})
+	slices.SortFunc(all, func(a, b truth) int { return a.Opened.Compare(b.Opened) })
 	return events, all, counts
 }
 
@@ -277,9 +295,10 @@ func TestProofBPF(t *testing.T) {
 	var wrong complaints
 	for _, tr := range all {
 		for _, side := range tr.sides() {
-			wrong.check(side, events[side.end])
+			wrong.check(side, events.take(side.end))
 		}
 	}
+	wrong.tooMany(events)
 	wrong.report(t)
 	t.Logf("%d connections, %d ends opened, %d closed, %d inferred", len(all), counts.Opened, counts.Closed, counts.Inferred)
 	if counts.Inferred != 0 {
@@ -317,6 +336,19 @@ func (c *complaints) add(kind, format string, args ...any) {
 		(*c)[kind] = fmt.Sprintf(format, args...)
 	}
 	(*c)[kind] += "."
+}
+
+// tooMany complains of what is left when every end has been taken.
+func (c *complaints) tooMany(left histories) {
+	for _, list := range left {
+		for _, h := range list {
+			if h.closed != nil {
+				c.add("told twice", "%s", long(h.closed))
+			} else {
+				c.add("never closed", "%s", long(h.opened))
+			}
+		}
+	}
 }
 
 func (c complaints) report(t *testing.T) {
@@ -368,7 +400,7 @@ func TestProofNotices(t *testing.T) {
 	inferred, named := uint64(0), 0
 	for _, tr := range all {
 		for _, s := range tr.sides() {
-			e := events[s.end]
+			e := events.take(s.end)
 			if e == nil || e.closed == nil {
 				wrong.add("no closing", "%+v", s)
 				continue
@@ -388,6 +420,7 @@ func TestProofNotices(t *testing.T) {
 			}
 		}
 	}
+	wrong.tooMany(events)
 	wrong.report(t)
 	t.Logf("%d connections: of %d ends %d were inferred from their closing, %d have an owner", len(all), 2*len(all), inferred, named)
 	if counts.Inferred != inferred {
