@@ -8,7 +8,7 @@ import (
 func (w *Watcher) applyPending() {
 	for i := range w.pending {
 		n := &w.pending[i]
-		if !w.wants(&n.socket) && w.book.gone(&n.socket) == none {
+		if !w.wants(&n.socket) && w.book.find(identify(&n.socket)) == none {
 			continue
 		}
 		switch n.kind {
@@ -139,9 +139,32 @@ func (w *Watcher) unlisten(n int32, c *notice) {
 	w.tellClosed(n, FromBPF, c.time, Bytes{})
 }
 
+// entryOf finds the entry of a socket that the kernel tells of, by its cookie; or, where a reading had the socket without one, by
+// its addresses.
+func (w *Watcher) entryOf(s *netstat.Socket) int32 {
+	n := w.book.find(identify(s))
+	if n != none || len(w.book.nameless) == 0 || s.Proto != netstat.TCP {
+		return n
+	}
+	p := pairOf(s)
+	n, ok := w.book.nameless[p]
+	if !ok || !w.isNameless(n, p) {
+		return none
+	}
+	delete(w.book.nameless, p)
+	w.book.rename(n, identify(s)) // the next connection with these addresses is another
+	return n
+}
+
+func (w *Watcher) isNameless(n int32, p pair) bool {
+	e := &w.book.slab[n]
+	s := w.socketOf(e)
+	return e.id != identity{} && e.id.cookie == 0 && e.flags&(ended|awaited) != ended && s != nil && pairOf(s) == p
+}
+
 // applyEnd is for a socket that is gone.
 func (w *Watcher) applyEnd(c *notice) {
-	n := w.book.gone(&c.socket)
+	n := w.entryOf(&c.socket)
 	if n == none {
 		w.inferred(c)
 		return
@@ -152,6 +175,7 @@ func (w *Watcher) applyEnd(c *notice) {
 		if e.flags&awaited != 0 { // told already, and now it is over
 			e.flags &^= awaited
 			w.book.awaited--
+			w.settleLate(e, c.bytes)
 		}
 		return
 	}

@@ -29,8 +29,9 @@ type entry struct {
 	at      uint64
 	last    Bytes           // told when the state became CLOSE, which is before the end
 	info    netstat.TCPInfo // likewise
+	late    [2]*account     // of an awaited entry: who pays for what the kernel tells at last
+	lost    time.Time       // when it was in no reading any more
 	heard   time.Time       // when the kernel told something of it last
-	missed  uint8           // readings since it had a row
 }
 
 type flags uint8
@@ -64,46 +65,37 @@ type book struct {
 
 	awaited int // entries of that flag
 
-	// nameless are the connections of the last reading that have no cookie, by their row: the socket was gone before the kernel
-	// could be asked for one. The kernel's word on its end has a cookie, and finds it by its addresses.
+	// nameless are entries of connections that a reading had without a cookie: the socket was gone before the kernel could be
+	// asked for one. The kernel's word on its end has a cookie, and finds them by their addresses.
 	nameless map[pair]int32
+	twins    map[pair]int32 // memory of unite
 }
 
 func (b *book) open() {
-	b.index, b.nameless = make(map[identity]int32), make(map[pair]int32)
-}
-
-// gone finds the entry of a socket that the kernel says is gone.
-func (b *book) gone(s *netstat.Socket) int32 {
-	if n := b.find(identify(s)); n != none || len(b.nameless) == 0 {
-		return n
-	}
-	if row, ok := b.nameless[pairOf(s)]; ok && int(row) < len(b.rows) {
-		return b.rows[row]
-	}
-	return none
+	b.index, b.nameless, b.twins = make(map[identity]int32), make(map[pair]int32), make(map[pair]int32)
 }
 
 // unite is for a connection that was closed while the table was read, and is in it twice: with its owner and without a cookie,
 // as the walk of the descriptors saw it, and with its cookie and without an owner, as the list of the rest had it later. Both
 // rows get the cookie, so that they are known as one socket.
 func (b *book) unite(sockets []netstat.Socket) {
+	clear(b.twins)
 	for i := range sockets {
 		if s := &sockets[i]; s.Cookie == 0 && s.Proto == netstat.TCP && s.Remote.Port() != 0 {
-			b.nameless[pairOf(s)] = int32(i)
+			b.twins[pairOf(s)] = int32(i)
 		}
 	}
+	if len(b.twins) == 0 {
+		return
+	}
 	for i := range sockets {
-		if len(b.nameless) == 0 {
-			return
-		}
 		s := &sockets[i]
 		if s.Cookie == 0 || s.Inode != 0 || s.Proto != netstat.TCP {
 			continue
 		}
-		if n, ok := b.nameless[pairOf(s)]; ok {
+		if n, ok := b.twins[pairOf(s)]; ok {
 			sockets[n].Cookie = s.Cookie
-			delete(b.nameless, pairOf(s))
+			delete(b.twins, pairOf(s))
 		}
 	}
 }
@@ -133,7 +125,7 @@ func (b *book) add(id identity) int32 {
 // loosen notes that an entry has no row.
 func (b *book) loosen(n int32) {
 	e := &b.slab[n]
-	b.row[n], e.missed = none, 0
+	b.row[n] = none
 	if e.flags&loose == 0 {
 		e.flags |= loose
 		b.loose = append(b.loose, n)

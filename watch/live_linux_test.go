@@ -217,7 +217,13 @@ func TestOrphanBefore(t *testing.T) {
 		_ = s.(*net.TCPConn).SetReadBuffer(64 << 10) // so that what is left at the end is left to send
 		_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		const rest = 1 << 20
-		n, _ := c.Write(make([]byte, 64<<20)) // until the buffers are full
+		n := 0
+		for block := make([]byte, 64<<10); ; { // until the buffers are full
+			k, err := c.Write(block)
+			if n += k; err != nil {
+				break
+			}
+		}
 		if n < rest {
 			t.Fatal("only", n, "bytes fit")
 		}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +76,7 @@ func (w *Watcher) compare(q *netstat.Query, mending bool) {
 		w.applyPending()
 	}
 	w.begin(q)
-	if clear(w.book.nameless); !q.Held {
+	if !q.Held {
 		w.book.unite(w.now.Sockets)
 	}
 	w.match.match(w.before.Sockets, w.now.Sockets)
@@ -84,7 +85,7 @@ func (w *Watcher) compare(q *netstat.Query, mending bool) {
 		w.report.Partial = append(w.report.Partial, fmt.Errorf("UDP traffic could not be counted: %w", err))
 	}
 	w.forgetOthers(w.now.Time)
-	w.sweep(!q.Held)
+	w.sweep(!q.Held, mending)
 	w.applyPending()
 	w.usage.tick(w.report.Elapsed)
 	if mending && !w.mend {
@@ -145,6 +146,7 @@ func (w *Watcher) reconcile(first bool) {
 		rows[j] = n
 	}
 	b.rows, b.spare = rows, b.rows
+	maps.DeleteFunc(b.nameless, func(p pair, n int32) bool { return !w.isNameless(n, p) })
 }
 
 // lose notes that a socket is in the table no more. Whether it is closed is decided by sweep.
@@ -157,6 +159,7 @@ func (w *Watcher) lose(n int32, s *netstat.Socket) {
 	if e.own == nil {
 		e.own = copyOf(s)
 	}
+	e.lost = w.now.Time
 	w.book.loosen(n)
 }
 
@@ -196,6 +199,9 @@ func (w *Watcher) meet(j int32, s *netstat.Socket, first bool) int32 {
 		w.tellOpened(n, FromReading)
 	}
 	w.weigh(n, s)
+	if s.Cookie == 0 && s.Proto == netstat.TCP {
+		w.book.nameless[pairOf(s)] = n
+	}
 	return n
 }
 
@@ -254,7 +260,7 @@ func (w *Watcher) restart(n int32, s *netstat.Socket) {
 }
 
 // sweep decides what became of the entries without a row.
-func (w *Watcher) sweep(full bool) {
+func (w *Watcher) sweep(full, mending bool) {
 	b := &w.book
 	left := b.loose[:0]
 	for _, n := range b.loose {
@@ -266,7 +272,7 @@ func (w *Watcher) sweep(full bool) {
 		case e.flags&(ended|awaited) == ended:
 			b.drop(n)
 			continue
-		case e.flags&ended == 0 && w.gone(e, full) && !w.conclude(n):
+		case e.flags&ended == 0 && w.gone(e, full, mending) && !w.conclude(n):
 			continue
 		}
 		e.flags |= loose
@@ -289,23 +295,24 @@ func (w *Watcher) conclude(n int32) bool {
 	return true
 }
 
+// patience is how long a notice of an ending is waited for. The kernel sends them from a work queue, which on a busy machine
+// comes to it late.
+const patience = 5 * time.Second
+
 // gone decides whether an entry without a row is closed. One that began after the reading did is not. Where the kernel tells
-// of every end of a TCP connection, one without a row is merely held by nobody any more, unless everything was read; where its
-// notices come a little late, there is a second reading to wait for them.
-func (w *Watcher) gone(e *entry, full bool) bool {
+// of every end of a TCP connection, one without a row is merely held by nobody any more, unless everything was read. Where it
+// tells of every end a little late, its notice is waited for, which knows the last bytes; unless notices were lost.
+func (w *Watcher) gone(e *entry, full, mending bool) bool {
 	if e.since.After(w.now.Time) {
 		return false
 	}
-	if e.missed < 255 {
-		e.missed++
-	}
-	switch tcp := e.own == nil || e.own.Proto == netstat.TCP; {
-	case w.feed == nil || w.complete() && !tcp:
+	switch tcp := e.own.Proto == netstat.TCP; {
+	case w.feed == nil || w.complete() && !tcp || e.own.Proto == netstat.Unix:
 		return true
 	case w.complete():
 		return full
 	}
-	return e.missed > 1
+	return mending || w.now.Time.Sub(e.lost) > patience
 }
 
 // socketOf is what is known of an entry's socket.

@@ -39,6 +39,7 @@ func (w *Watcher) tellClosed(n int32, from Source, at time.Time, b Bytes) {
 	w.settle(e, b)
 	w.report.add(w.closing(e, from, at, b))
 	w.usage.closed(e)
+	e.late = [2]*account{e.process, e.remote}
 	w.usage.release(e)
 	if from == FromReading && w.feed != nil && (e.own == nil || e.own.Proto == netstat.TCP || !w.complete()) {
 		w.book.await(n)

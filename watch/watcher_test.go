@@ -241,8 +241,15 @@ func TestNoticesComeLate(t *testing.T) {
 	p.read().tells().empty()
 
 	p = newPlay(t, &script{}, one) // its notice was lost
-	p.read().tells().read().tells("closed 10 poll client/holds 10+10")
-	p.empty()
+	for range 6 {
+		p.read().tells()
+	}
+	p.read().tells("closed 10 poll client/holds 10+10")
+	p.hear(ends(9000, tcp(1, 10, 80, closed), 30, 40, nil)).tells() // no, only late: it is told already, but its last bytes count
+	if u := p.Usage(ByProcess, nil); u[0].Total != (Bytes{20, 30, infoBasis}) {
+		t.Errorf("%+v", u)
+	}
+	p.read().tells().empty()
 
 	p = newPlay(t, &script{}) // opened and closed since the last reading, but the reading saw it
 	p.late(ends(900, tcp(1, 10, 80, closed), 3, 4, nil)).read(one).tells("opened 10 poll client/holds", "closed 10 notice client/holds 3+4 0s")
@@ -313,11 +320,7 @@ func TestReset(t *testing.T) {
 	for _, f := range []*script{{whole: true}, {}} {
 		p := newPlay(t, f, counted(owned(tcp(1, 10, 80, established), client), 10, 10))
 		p.mend = true // so that everything is read
-		p.read()
-		if !f.whole {
-			p.read()
-		}
-		p.tells(append([]string{"closed 10 poll client/holds 10+10"}, map[bool][]string{true: {"repaired 0 poll"}}[f.whole]...)...)
+		p.read().tells("closed 10 poll client/holds 10+10", "repaired 0 poll")
 		p.read().read().tells()
 		p.hear(ends(9000, tcp(1, 10, 80, closed), 10, 11, client)).tells()
 		p.read().tells().empty()
@@ -410,6 +413,11 @@ func TestSeenTwice(t *testing.T) {
 	p := newPlay(t, &script{})
 	p.read(held, counted(tcp(1, 10, 80, netstat.FinWait2), 10, 10)).tells("opened 10 poll client/holds")
 	p.hear(ends(1001, tcp(1, 10, 80, closed), 30, 40, nil)).tells("closed 10 notice client/holds 30+40 1ms")
+	p.read().read().tells().empty()
+
+	p = newPlay(t, &script{}) // and the next connection has the same addresses
+	p.late(ends(1001, tcp(1, 10, 80, closed), 30, 40, nil), ends(1002, tcp(2, 10, 80, closed), 5, 6, nil)).read(held).
+		tells("opened 10 poll client/holds", "closed 10 notice client/holds 30+40 1ms", "closed 10 notice 5+6 inferred")
 	p.read().read().tells().empty()
 
 	p = newPlay(t, &script{})

@@ -52,6 +52,18 @@ func (w *Watcher) settle(e *entry, last Bytes) {
 	}
 }
 
+// settleLate counts the last bytes of a connection whose closing had been concluded before the kernel told of it.
+func (w *Watcher) settleLate(e *entry, last Bytes) {
+	if last.Basis == NotCounted {
+		return
+	}
+	b := Bytes{Sent: moved(e.counted.Sent, last.Sent), Received: moved(e.counted.Received, last.Received), Basis: last.Basis}
+	e.counted = last
+	for _, a := range e.late {
+		w.usage.count(a, b)
+	}
+}
+
 // lastBytes is what was counted of an entry over its life, as far as it is known.
 func (w *Watcher) lastBytes(e *entry) Bytes {
 	if e.last.Basis != NotCounted {
