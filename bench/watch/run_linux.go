@@ -167,7 +167,7 @@ func (r *repeated) once() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.spent += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	r.peak = max(r.peak, usage.Maxrss<<10)
+	r.peak = max(r.peak, int64(usage.Maxrss)<<10)
 	return nil
 }
 
