@@ -135,6 +135,17 @@ func (t *table) readSpace(i int, s *Snapshot) error {
 	return next.read(s)
 }
 
+func errDenied(n int) error {
+	remedy := "run as root to see all"
+	if unix.Geteuid() == 0 {
+		remedy = "the system hides them even from root"
+	}
+	if n == 1 {
+		return fmt.Errorf("the network namespace of 1 process is not shown: %w; %s", unix.EPERM, remedy)
+	}
+	return fmt.Errorf("the network namespaces of %d processes are not shown: %w; %s", n, unix.EPERM, remedy)
+}
+
 // find brings the namespaces up to date: it opens new ones, and closes those that nobody but this table keeps alive.
 func (t *table) find() error {
 	list, denied, err := netns.List()
@@ -143,7 +154,7 @@ func (t *table) find() error {
 	}
 	t.gaps = t.gaps[:0]
 	if denied > 0 {
-		t.gaps = append(t.gaps, fmt.Errorf("the network namespaces of %d processes are not shown: %w; run as root to see all", denied, unix.EPERM))
+		t.gaps = append(t.gaps, errDenied(denied))
 	}
 	t.spaces = slices.DeleteFunc(t.spaces, func(sp space) bool {
 		gone := !slices.ContainsFunc(list, func(ns netns.Namespace) bool { return ns.Inode == sp.inode() })

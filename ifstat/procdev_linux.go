@@ -153,6 +153,7 @@ func (p *procDev) describe(i *Interface) error {
 
 // identify finds out the kind. Where sysfs does not show it, it is what its type says.
 func (p *procDev) identify(i *Interface) {
+	i.KindName, i.Link, i.LinkElsewhere, i.Speed = "", 0, false, 0 // of the one that had the name before
 	hw, err := p.ask(i.Name, unix.SIOCGIFHWADDR)
 	if err != nil {
 		p.err = err

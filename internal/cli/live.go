@@ -112,16 +112,21 @@ func (p *partials) add(more []error) {
 type screen struct {
 	env   *Env
 	lines int // drawn last
+	width int // of the terminal then
 }
 
 // draw replaces what was drawn. What has no room in the terminal is left out.
 func (s *screen) draw(body, footer []string) error {
-	_, height := s.env.size()
+	width, height := s.env.size()
 	body, footer = clip(body, footer, height-1) // the cursor stands below
 	var b []byte
-	if s.lines > 0 {
+	switch {
+	case s.lines > 0 && width < s.width:
+		b = append(b, "\x1b[H\x1b[2J"...) // the terminal has broken the lines anew, nobody knows where
+	case s.lines > 0:
 		b = fmt.Appendf(b, "\x1b[%dA\r", s.lines)
 	}
+	s.width = width
 	s.lines = 0
 	for _, part := range [][]string{body, footer} {
 		for _, line := range part {

@@ -16,7 +16,6 @@ import (
 // reads the file again for every user, and pulls in libc where cgo is on.
 func systemNames() view.Names {
 	var users map[uint32]string
-	var interfaces map[uint32]string
 	return view.Names{
 		OwnerUser: ownerUser(),
 		UserName: func(uid uint32) string {
@@ -29,10 +28,11 @@ func systemNames() view.Names {
 			if netns != 0 && netns != ownNetNS() {
 				return "" // the index means another interface there
 			}
-			if _, known := interfaces[index]; !known { // it may be new
-				interfaces = localInterfaces()
+			i, err := net.InterfaceByIndex(int(index))
+			if err != nil {
+				return ""
 			}
-			return interfaces[index]
+			return i.Name
 		},
 		ServicePort: func(name string) (uint16, bool) { return findService(readFile(servicesFile()), name) },
 	}
@@ -68,15 +68,6 @@ func parsePasswd(text string) map[uint32]string {
 		}
 	}
 	return users
-}
-
-func localInterfaces() map[uint32]string {
-	names := make(map[uint32]string)
-	links, _ := net.Interfaces()
-	for _, l := range links {
-		names[uint32(l.Index)] = l.Name
-	}
-	return names
 }
 
 // ownNetNS is the inode of our network namespace, from a link that reads "net:[4026531840]"; 0 elsewhere than on Linux.

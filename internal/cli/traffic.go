@@ -122,7 +122,7 @@ func (e *Env) pace(f *trafficFlags) (p pacing, err error) {
 	if f.count < 0 || f.top < 0 {
 		return p, errors.New("--count and --top cannot be negative")
 	}
-	if err = oneOf("since", f.since, sinceWords); err != nil {
+	if err = oneOf("since", f.since, sinceWords[1:]); f.since != "" && err != nil {
 		return p, err
 	}
 	p.since = view.Since(slices.Index(sinceWords, f.since))

@@ -60,7 +60,7 @@ func (r *trafficRun) run(ctx context.Context) error {
 			return r.end(nil)
 		}
 		if next = next.Add(r.flags.interval); next.Before(r.env.Now()) {
-			next = r.env.Now()
+			next = r.env.Now().Add(r.flags.interval) // readings were missed: their time is gone
 		}
 		if r.env.Wait(ctx, next) != nil {
 			return r.end(nil) // interrupted, which is how it is meant to end
@@ -117,6 +117,9 @@ func (r *trafficRun) read() error {
 func (r *trafficRun) check() error {
 	for _, w := range r.wanted {
 		if !slices.ContainsFunc(r.snap.Interfaces, func(i ifstat.Interface) bool { return named(&i, w) }) {
+			if slices.Contains(sinceWords[1:], w) && r.flags.since != "" {
+				return fmt.Errorf("no interface is called %q; if it belongs to --since, write --since=%s", w, w)
+			}
 			return &exit{exitNotFound, fmt.Errorf("no interface is called %q; there are %s", view.CleanText(w), interfaceNames(&r.snap))}
 		}
 	}
@@ -130,6 +133,9 @@ func interfaceNames(s *ifstat.Snapshot) string {
 	}
 	if len(names) == 0 {
 		return "none"
+	}
+	if most := 10; len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
 	}
 	return strings.Join(names, ", ")
 }

@@ -75,6 +75,7 @@ func (e *Env) watchCommand() *cobra.Command {
 	fs.BoolVar(&f.allNetNS, "all-netns", false, "every network namespace (Linux, root)")
 	fs.BoolVarP(&f.noHeader, "no-header", "H", false, "no header line (CSV)")
 	f.output.addTo(cmd)
+	fs.Lookup("json").Usage = "the same as --jsonl: events have no end"
 	completeWords(cmd, "method", watchMethods())
 	return cmd
 }
@@ -145,6 +146,9 @@ func (e *Env) watch(ctx context.Context, f *watchFlags, args []string) error {
 // plan turns flags and filter into what is asked of the watcher.
 func (r *watchRun) plan(args []string) (cfg *watch.Config, err error) {
 	f := r.flags
+	if f.interval < minInterval {
+		return nil, fmt.Errorf("--interval is at least %v, not %v", minInterval, f.interval)
+	}
 	if f.count < 0 || f.limit < 0 {
 		return nil, fmt.Errorf("--count and --for cannot be negative")
 	}

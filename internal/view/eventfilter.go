@@ -1,6 +1,11 @@
 package view
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sockeye-net/sockeye/ifstat"
 	"github.com/sockeye-net/sockeye/netstat"
 	"github.com/sockeye-net/sockeye/watch"
 )
@@ -21,12 +26,41 @@ func ParseEventFilter(expr string, names *Names) (*EventFilter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkEventNames(root); err != nil {
+		return nil, err
+	}
 	f := &EventFilter{names: names}
 	if root != nil {
 		f.Filter = Filter{root: root, match: compile(root, names)}
 		addNeeds(root, &f.needs)
 	}
 	return f, nil
+}
+
+// checkEventNames refuses events that there are none of, which a person would wait for in vain.
+func checkEventNames(n node) error {
+	switch n := n.(type) {
+	case *andNode:
+		return checkEach(n.parts)
+	case *orNode:
+		return checkEach(n.parts)
+	case *notNode:
+		return checkEventNames(n.part)
+	case *compareNode:
+		if n.field == &eventField && n.op <= opNe && !slices.Contains(EventWords(), n.text) {
+			return fmt.Errorf("filter: no event is called %q; there are %s", n.text, strings.Join(EventWords(), ", "))
+		}
+	}
+	return nil
+}
+
+func checkEach(parts []node) error {
+	for _, p := range parts {
+		if err := checkEventNames(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // MatchEvent reports whether the event passes. That of an interface is a socket without anything but its interface.
@@ -36,11 +70,19 @@ func (f *EventFilter) MatchEvent(e *watch.Event) bool {
 		return true
 	}
 	f.names.event = e.Kind.String()
-	if e.Link != nil {
-		i := LinkOf(e)
-		return f.Match(&netstat.Socket{Interface: i.Index, NetNS: i.NetNS})
+	if e.Link == nil {
+		return f.Match(&e.Socket)
 	}
-	return f.Match(&e.Socket)
+	return f.matchLink(e.Link.New) || f.matchLink(e.Link.Old)
+}
+
+// matchLink matches an interface by the name that it has, or had, at the event: the system may know another by now.
+func (f *EventFilter) matchLink(i *ifstat.Interface) bool {
+	if i == nil {
+		return false
+	}
+	f.names.nameInterface(netInterface{i.NetNS, i.Index}, i.Name)
+	return f.Match(&netstat.Socket{Interface: i.Index, NetNS: i.NetNS})
 }
 
 // eventField is the field that events have beyond those of sockets.

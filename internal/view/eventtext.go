@@ -54,6 +54,9 @@ func (t *EventText) Append(dst []byte, e *watch.Event) []byte {
 	switch {
 	case e.Link != nil:
 		dst = appendLink(dst, e)
+		if i := LinkOf(e); t.NetNS && i.NetNS != 0 {
+			dst = appendUint(append(dst, " netns "...), i.NetNS)
+		}
 	case e.Kind == watch.Overflow:
 		dst = appendOverflow(dst, e)
 	case e.Kind == watch.Repaired:

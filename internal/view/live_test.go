@@ -204,10 +204,29 @@ func TestEventFilter(t *testing.T) {
 	if _, err := ParseEventFilter("event < closed", nil); err == nil {
 		t.Error("events are not ordered")
 	}
+	if _, err := ParseEventFilter("sport = 443 or not ( event != foo )", nil); err == nil || !strings.Contains(err.Error(), `"foo"`) {
+		t.Errorf("%v: nobody should wait for what never comes", err)
+	}
 	f, _ := ParseEventFilter("sport = 443 and event = closed", nil)
 	var q netstat.Query
 	if !f.Narrow(&q) || !slices.Equal(q.LocalPorts, []uint16{443}) {
 		t.Errorf("%+v", q)
+	}
+}
+
+// TestEventFilterLinkNames: an interface has the name that it had at the event, before and after it was renamed.
+func TestEventFilterLinkNames(t *testing.T) {
+	named := func(name string) *ifstat.Interface { return &ifstat.Interface{Index: 9, NetNS: 7, Name: name} }
+	renamed := watch.Event{Kind: watch.LinkRenamed, Link: &ifstat.Change{Event: ifstat.Renamed, Old: named("a0"), New: named("b0")}}
+	gone := watch.Event{Kind: watch.LinkVanished, Link: &ifstat.Change{Event: ifstat.Vanished, Old: named("b0")}}
+	for expr, want := range map[string][2]bool{"dev = a0": {true, false}, "dev = b0": {true, true}, "dev = c0": {}} {
+		f, err := ParseEventFilter(expr, &Names{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]bool{f.MatchEvent(&renamed), f.MatchEvent(&gone)}; got != want {
+			t.Errorf("%q: %v, want %v", expr, got, want)
+		}
 	}
 }
 

@@ -99,11 +99,16 @@ func (n *Names) Interface(s *netstat.Socket) string {
 		return name
 	}
 	name := n.lookupInterface(key)
+	n.nameInterface(key, name)
+	return name
+}
+
+// nameInterface makes the name of an interface known.
+func (n *Names) nameInterface(key netInterface, name string) {
 	if n.interfaces == nil {
 		n.interfaces = make(map[netInterface]string)
 	}
 	n.interfaces[key] = name
-	return name
 }
 
 func (n *Names) lookupInterface(key netInterface) string {

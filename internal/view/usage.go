@@ -130,15 +130,15 @@ func (t *UsageTable) Columns() (cols []GridColumn) {
 	}
 	switch t.By {
 	case "socket":
-		cols = append(cols, GridColumn{Header: "PROTO"}, GridColumn{Header: "LOCAL", Shrink: 14}, GridColumn{Header: "REMOTE", Shrink: 14},
-			GridColumn{Header: "PROCESS", Shrink: 12})
+		cols = append(cols, GridColumn{Header: "PROTO", Drop: 3}, GridColumn{Header: "LOCAL", Shrink: 14}, GridColumn{Header: "REMOTE", Shrink: 14},
+			GridColumn{Header: "PROCESS", Shrink: 12, Drop: 1})
 	default:
 		cols = append(cols, GridColumn{Header: strings.ToUpper(t.By), Shrink: 12})
 	}
 	cols = append(cols, bytesColumn("RX", t.Unit, t.Since == PerSecond), bytesColumn("TX", t.Unit, t.Since == PerSecond))
 	if t.Since != SinceStart {
 		rx, tx := bytesColumn("RX ALL", t.Unit, false), bytesColumn("TX ALL", t.Unit, false)
-		rx.Drop, tx.Drop = 4, 3
+		rx.Drop, tx.Drop = 4, 5
 		cols = append(cols, rx, tx)
 	}
 	if t.By != "socket" {
