@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sockeye-net/sockeye/internal/testutil"
 )
 
@@ -13,8 +15,11 @@ import (
 func TestProcNetDevSameName(t *testing.T) {
 	ip := testutil.NeedTool(t, "ip")
 	testutil.NeedRoot(t)
-	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+	if !testutil.Isolated(t, testutil.Child{NetNS: true, MountNS: true}) {
 		return
+	}
+	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil { // that of this namespace
+		testutil.Lack(t, "mount of sysfs: "+err.Error())
 	}
 	table, err := Open(&Config{Method: ProcNetDev})
 	if err != nil {
