@@ -14,7 +14,7 @@ func Probe() []Capability { return probe() }
 
 // PinConfig says what [Pin] leaves in the kernel.
 type PinConfig struct {
-	// MaxSockets bounds the table that the pinned walker fills; 0 is 262,144 (28 MiB of kernel memory), and less than
+	// MaxSockets bounds the table that the pinned walker fills; 0 is 262,144 (32 MiB of kernel memory), and less than
 	// 4,096 is an error. A machine with more sockets is read as if nothing were pinned.
 	MaxSockets int
 	// Everyone lets every user read the owner of every socket; without it only root gains (a faster start).

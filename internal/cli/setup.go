@@ -35,7 +35,7 @@ func (e *Env) setupCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&cfg.Everyone, "everyone", false, "let every user of this machine see the owner of every socket")
-	cmd.Flags().IntVar(&cfg.MaxSockets, "max-sockets", 0, "sockets the kernel makes room for, 4096 or more (default 262144, 28 MiB)")
+	cmd.Flags().IntVar(&cfg.MaxSockets, "max-sockets", 0, "sockets the kernel makes room for, 4096 or more (default 262144, 32 MiB)")
 	cmd.Flags().BoolVar(&undo, "undo", false, "take it back")
 	cmd.MarkFlagsMutuallyExclusive("undo", "everyone")
 	cmd.MarkFlagsMutuallyExclusive("undo", "max-sockets")
