@@ -51,8 +51,8 @@ func (d *DB) city(p int) (r Record, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Latitude = float64(geodat.Uint(b[:3]))/10000 - 180
-	r.Longitude = float64(geodat.Uint(b[3:]))/10000 - 180
+	r.Latitude = (float64(geodat.Uint(b[:3])) - 180e4) / 10000
+	r.Longitude = (float64(geodat.Uint(b[3:])) - 180e4) / 10000
 	r.HasPosition = r.Latitude >= -90 && r.Latitude <= 90 && r.Longitude >= -180 && r.Longitude <= 180
 	return r, nil
 }
