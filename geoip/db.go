@@ -42,12 +42,10 @@ func Open(path string, opts ...Option) (*DB, error) {
 // knows not to be globally reachable is answered without the database.
 //
 // The error is [ErrClosed], or an [*OpError] which wraps a [*FormatError] or [ErrFile].
-func (db *DB) Lookup(a netip.Addr) (Location, error) {
-	loc, ask := start(a)
-	if !ask {
-		return loc, nil
+func (db *DB) Lookup(a netip.Addr) (loc Location, err error) {
+	if loc.start(a) {
+		err = db.lookup(&loc)
 	}
-	err := db.lookup(&loc)
 	return loc, err
 }
 

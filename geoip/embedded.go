@@ -5,24 +5,23 @@ import (
 	"net/netip"
 )
 
-// start begins the answer for an address: the address that is looked up, and its special-purpose range. ask tells
-// whether a database has to be asked.
-func start(a netip.Addr) (loc Location, ask bool) {
-	loc.Addr, loc.Via = embedded(a)
-	loc.First, loc.Last = loc.Addr, loc.Addr
-	if !loc.Addr.IsValid() {
-		return loc, false
+// start begins the answer for an address: the address that is looked up, and its special-purpose range. It tells whether
+// a database has to be asked. l must be zero.
+func (l *Location) start(a netip.Addr) bool {
+	l.Addr, l.Via = embedded(a)
+	l.First, l.Last = l.Addr, l.Addr
+	if !l.Addr.IsValid() {
+		return false
 	}
-	s := findSpecial(loc.Addr)
+	s := findSpecial(l.Addr)
 	if s == nil {
-		return loc, true
+		return true
 	}
-	loc.Special, loc.Source = s.name, sourceIANA
-	if s.global {
-		return loc, true
+	l.Special, l.Source = s.name, sourceIANA
+	if !s.global {
+		l.First, l.Last = rangeOf(s.prefix(l.Addr.Is4()))
 	}
-	loc.First, loc.Last = rangeOf(s.prefix(loc.Addr.Is4()))
-	return loc, false
+	return s.global
 }
 
 // embedded returns the IPv4 address inside an IPv6 one, or the address itself, without its zone. It knows the forms that

@@ -38,7 +38,7 @@ func choose(there, wanted []string, usual string) string {
 	return there[0]
 }
 
-func (e *ipdbEngine) find(a netip.Addr) (h hit, err error) {
+func (e *ipdbEngine) lookup(a netip.Addr) (h hit, err error) {
 	var l geodat.Leaf
 	switch {
 	case a.Is4() && e.db.IPv4():
@@ -54,19 +54,21 @@ func (e *ipdbEngine) find(a netip.Addr) (h hit, err error) {
 	default:
 		return h, nil
 	}
-	h.ref, h.found = uint64(l.Value), err == nil && !e.db.Empty(l)
+	if err == nil && !e.db.Empty(l) {
+		h.place, err = e.place(l.Value)
+	}
 	return h, err
 }
 
-func (e *ipdbEngine) place(ref uint64) (*place, error) {
-	if p := e.places.get(ref); p != nil {
+func (e *ipdbEngine) place(value uint32) (*place, error) {
+	if p := e.places.get(uint64(value)); p != nil {
 		return p, nil
 	}
-	values, err := e.db.Values(uint32(ref), e.language)
+	values, err := e.db.Values(value, e.language)
 	if err != nil {
 		return nil, err
 	}
-	return e.places.put(ref, ipdbPlace(e.db.Fields(), values)), nil
+	return e.places.put(uint64(value), ipdbPlace(e.db.Fields(), values)), nil
 }
 
 // ipdbPlace takes the fields by their names, which are those of ipip.net; files made from QQWry.dat have country and area.
@@ -103,21 +105,17 @@ func (p *place) setPosition(lat, lon float64, known bool) {
 }
 
 func (e *ipdbEngine) each(yield func(hit) bool) error {
-	more := true
-	var err error
+	w := walker{empty: e.db.Empty, place: e.place, yield: yield}
 	if e.db.IPv4() {
-		more, err = e.db.Walk4(func(at [16]byte, l geodat.Leaf) bool {
-			first, last := geodat.Range4([4]byte(at[:4]), l.Bits)
-			return e.db.Empty(l) || yield(hit{first, last, uint64(l.Value), true})
-		})
+		if more, err := w.end(e.db.Walk4(w.leaf4)); !more || err != nil {
+			return err
+		}
 	}
-	if err == nil && more && e.db.IPv6() {
-		_, err = e.db.Walk6(func(at [16]byte, l geodat.Leaf) bool {
-			first, last := geodat.Range6(at, l.Bits)
-			return e.db.Empty(l) || yield(hit{first, last, uint64(l.Value), true})
-		})
+	if e.db.IPv6() {
+		_, err := w.end(e.db.Walk6(w.leaf6))
+		return err
 	}
-	return err
+	return nil
 }
 
 func (e *ipdbEngine) describe(i *Info) {

@@ -36,7 +36,7 @@ func (e *ipv6wryEngine) number(a netip.Addr) (uint64, bool) {
 	return 0, false
 }
 
-func (e *ipv6wryEngine) find(a netip.Addr) (h hit, err error) {
+func (e *ipv6wryEngine) lookup(a netip.Addr) (h hit, err error) {
 	n, ok := e.number(a)
 	if !ok {
 		return h, nil
@@ -57,7 +57,9 @@ func (e *ipv6wryEngine) hit(i int) (h hit, err error) {
 	if i+1 < e.db.Len() {
 		last = e.db.First(i+1) - 1
 	}
-	h = hit{ref: uint64(off), found: true}
+	if h.place, err = e.place(off); err != nil {
+		return h, err
+	}
 	if e.db.IPv4() {
 		h.first, h.last = addr4(uint32(e.db.First(i))), addr4(uint32(last))
 	} else {
@@ -66,8 +68,9 @@ func (e *ipv6wryEngine) hit(i int) (h hit, err error) {
 	return h, nil
 }
 
-func (e *ipv6wryEngine) place(ref uint64) (*place, error) {
-	t, err := e.db.Text(int(ref))
+// place returns the place of the record at off.
+func (e *ipv6wryEngine) place(off int) (*place, error) {
+	t, err := e.db.Text(off)
 	if err != nil {
 		return nil, err
 	}

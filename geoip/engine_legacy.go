@@ -23,7 +23,7 @@ func openLegacy(b []byte) (engine, error) {
 	return &legacyEngine{db, newCache(len(b))}, nil
 }
 
-func (e *legacyEngine) find(a netip.Addr) (h hit, err error) {
+func (e *legacyEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() != e.db.IPv6() {
 		return h, nil
 	}
@@ -39,19 +39,21 @@ func (e *legacyEngine) find(a netip.Addr) (h hit, err error) {
 			h.first, h.last = geodat.Range6(b, l.Bits)
 		}
 	}
-	h.ref, h.found = uint64(l.Value), err == nil && !e.db.Empty(l)
+	if err == nil && !e.db.Empty(l) {
+		h.place, err = e.place(l.Value)
+	}
 	return h, err
 }
 
-func (e *legacyEngine) place(ref uint64) (*place, error) {
-	if p := e.places.get(ref); p != nil {
+func (e *legacyEngine) place(value uint32) (*place, error) {
+	if p := e.places.get(uint64(value)); p != nil {
 		return p, nil
 	}
-	r, err := e.db.Record(uint32(ref))
+	r, err := e.db.Record(value)
 	if err != nil {
 		return nil, err
 	}
-	return e.places.put(ref, e.decode(r)), nil
+	return e.places.put(uint64(value), e.decode(r)), nil
 }
 
 func (e *legacyEngine) decode(r geolegacy.Record) (p place) {
@@ -90,15 +92,12 @@ func latin1(b []byte) string {
 }
 
 func (e *legacyEngine) each(yield func(hit) bool) error {
-	_, err := e.db.Walk(func(at [16]byte, l geodat.Leaf) bool {
-		h := hit{ref: uint64(l.Value), found: true}
-		if e.db.IPv6() {
-			h.first, h.last = geodat.Range6(at, l.Bits)
-		} else {
-			h.first, h.last = geodat.Range4([4]byte(at[:4]), l.Bits)
-		}
-		return e.db.Empty(l) || yield(h)
-	})
+	w := walker{empty: e.db.Empty, place: e.place, yield: yield}
+	leaf := w.leaf4
+	if e.db.IPv6() {
+		leaf = w.leaf6
+	}
+	_, err := w.end(e.db.Walk(leaf))
 	return err
 }
 

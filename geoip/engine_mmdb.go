@@ -78,7 +78,7 @@ func (e *mmdbEngine) findIPv4() (err error) {
 	return err
 }
 
-func (e *mmdbEngine) find(a netip.Addr) (h hit, err error) {
+func (e *mmdbEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() && e.r.Metadata.IPVersion == 4 {
 		return h, nil
 	}
@@ -89,8 +89,10 @@ func (e *mmdbEngine) find(a netip.Addr) (h hit, err error) {
 	if p := r.Prefix(); p.IsValid() && p.Addr().Is4() == a.Is4() {
 		h.first, h.last = mmdbRange(p)
 	}
-	h.ref, h.found = uint64(r.Offset()), r.Found()
-	return h, nil
+	if r.Found() {
+		h.place, err = e.place(int(r.Offset()))
+	}
+	return h, err
 }
 
 func mmdbRange(p netip.Prefix) (first, last netip.Addr) {
@@ -100,59 +102,49 @@ func mmdbRange(p netip.Prefix) (first, last netip.Addr) {
 	return geodat.Range6(p.Addr().As16(), p.Bits())
 }
 
-func (e *mmdbEngine) place(ref uint64) (*place, error) {
-	if p := e.places.get(ref); p != nil {
+// place returns the place of the record at off in the data.
+func (e *mmdbEngine) place(off int) (*place, error) {
+	if p := e.places.get(uint64(off)); p != nil {
 		return p, nil
 	}
 	var v any
-	if err := e.r.LookupOffset(uintptr(ref)).Decode(&v); err != nil {
-		return nil, mmdbError(e.data+int(ref), err)
+	if err := e.r.LookupOffset(uintptr(off)).Decode(&v); err != nil {
+		return nil, mmdbError(e.data+off, err)
 	}
-	return e.places.put(ref, mmdbPlace(v, e.names)), nil
+	return e.places.put(uint64(off), mmdbPlace(v, e.names)), nil
 }
 
 func (e *mmdbEngine) each(yield func(hit) bool) error {
-	w := geodat.Walk{Tree: &e.tree, Bits: 128, Skip: e.alias}
-	if e.r.Metadata.IPVersion == 4 {
-		w.Bits, w.Skip = 32, nil
-	}
-	var broken error
-	w.Leaf = func(at [16]byte, l geodat.Leaf) bool {
-		h, err := e.leaf(at, l, w.Bits)
-		if broken = err; err != nil {
-			return false
+	w := walker{empty: e.empty, place: e.placeAt, yield: yield}
+	walk := geodat.Walk{Tree: &e.tree, Bits: 32, Leaf: w.leaf4}
+	if e.r.Metadata.IPVersion == 6 {
+		walk.Bits, walk.Skip = 128, e.alias
+		walk.Leaf = func(at [16]byte, l geodat.Leaf) bool {
+			if l.Bits < mmdbBits4 || [12]byte(at[:12]) != [12]byte{} {
+				return w.leaf6(at, l)
+			}
+			l.Bits -= mmdbBits4
+			return w.leaf4([16]byte{at[12], at[13], at[14], at[15]}, l)
 		}
-		return !h.found || yield(h)
 	}
-	if _, err := w.Run(0); err != nil {
-		return err
+	_, err := w.end(walk.Run(0))
+	return err
+}
+
+func (e *mmdbEngine) empty(l geodat.Leaf) bool { return l.Value == e.tree.Nodes }
+
+// placeAt returns the place of a leaf.
+func (e *mmdbEngine) placeAt(value uint32) (*place, error) {
+	off := int(value-e.tree.Nodes) - mmdbSeparator
+	if off < 0 || off >= len(e.b)-e.data {
+		return nil, geodat.Errorf(e.data+off, "a leaf refers to it, the data goes from %d to %d", e.data, len(e.b))
 	}
-	return broken
+	return e.place(off)
 }
 
 // alias tells that a node is the tree of IPv4 once more, as in 2002::/16 and ::ffff:0:0/96.
 func (e *mmdbEngine) alias(node uint32, at [16]byte, depth int) bool {
 	return node == e.root4 && (depth != mmdbBits4 || at != [16]byte{})
-}
-
-func (e *mmdbEngine) leaf(at [16]byte, l geodat.Leaf, bits int) (h hit, err error) {
-	if l.Value == e.tree.Nodes {
-		return h, nil
-	}
-	off := int(l.Value-e.tree.Nodes) - mmdbSeparator
-	if off < 0 || off >= len(e.b)-e.data {
-		return h, geodat.Errorf(e.data+off, "a leaf refers to it, the data goes from %d to %d", e.data, len(e.b))
-	}
-	h = hit{ref: uint64(off), found: true}
-	switch {
-	case bits == 32:
-		h.first, h.last = geodat.Range4([4]byte(at[:4]), l.Bits)
-	case l.Bits >= mmdbBits4 && [12]byte(at[:12]) == [12]byte{}:
-		h.first, h.last = geodat.Range4([4]byte(at[12:]), l.Bits-mmdbBits4)
-	default:
-		h.first, h.last = geodat.Range6(at, l.Bits)
-	}
-	return h, nil
 }
 
 func (e *mmdbEngine) describe(i *Info) {

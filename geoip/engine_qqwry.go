@@ -28,11 +28,18 @@ type qqwryEngine struct {
 	short  atomic.Pointer[shortcut]
 }
 
-// shortcut makes lookups short. top has for each value of the upper 16 bits of an address the first record that begins
-// there or later, and slots the place of each record that was looked up.
+// shortcut makes lookups short: it has beside each other what else lies in four corners of the file. top has for each
+// value of the upper 16 bits of an address the first record that begins there or later.
 type shortcut struct {
-	top   []uint32
-	slots []atomic.Pointer[place]
+	top     []uint32
+	records []shortRecord
+}
+
+// shortRecord is a record's first address, and its place once that was looked up. A place is only kept here if the record
+// ends where the next one begins, so that the end need not be read; which is so in all files, for all records.
+type shortRecord struct {
+	first uint32
+	place atomic.Pointer[place]
 }
 
 func openQQWry(b []byte) (engine, error) {
@@ -43,46 +50,84 @@ func openQQWry(b []byte) (engine, error) {
 	return &qqwryEngine{db: db, places: newCache(len(b))}, nil
 }
 
-func (e *qqwryEngine) find(a netip.Addr) (h hit, err error) {
+func (e *qqwryEngine) lookup(a netip.Addr) (h hit, err error) {
 	if !a.Is4() {
 		return h, nil
 	}
 	b := a.As4()
 	ip := binary.BigEndian.Uint32(b[:])
-	i := e.search(ip)
-	if i < 0 {
-		return h, nil
-	}
-	return e.hit(i, ip)
-}
-
-// hit returns record i as the range of ip, which does not lie in it if the record ends before.
-func (e *qqwryEngine) hit(i int, ip uint32) (h hit, err error) {
-	_, last, err := e.db.Record(i)
-	if err != nil || last < ip {
-		return h, err
-	}
-	return hit{addr4(e.db.First(i)), addr4(last), uint64(i), true}, nil
-}
-
-func (e *qqwryEngine) search(ip uint32) int {
 	s := e.short.Load()
-	if s == nil {
-		if e.asked.Add(1) == shortcutAfter {
-			e.short.Store(e.newShortcut())
-		}
-		return e.db.Search(ip, 0, e.db.Len())
+	if s != nil {
+		return e.shortLookup(s, ip)
 	}
-	return e.db.Search(ip, int(s.top[ip>>16]), int(s.top[ip>>16+1]))
+	if e.asked.Add(1) == shortcutAfter {
+		e.short.Store(e.newShortcut())
+	}
+	h, _, err = e.hit(e.db.Search(ip, 0, e.db.Len()), ip)
+	return h, err
+}
+
+func (e *qqwryEngine) shortLookup(s *shortcut, ip uint32) (hit, error) {
+	i := s.search(ip)
+	if i < 0 {
+		return hit{}, nil
+	}
+	r := &s.records[i]
+	if p := r.place.Load(); p != nil {
+		return hit{addr4(r.first), addr4(s.before(i + 1)), p}, nil
+	}
+	h, last, err := e.hit(i, ip)
+	if h.place != nil && last == s.before(i+1) {
+		r.place.Store(h.place)
+	}
+	return h, err
+}
+
+// search returns the last record that begins at ip or before, or -1.
+func (s *shortcut) search(ip uint32) int {
+	lo, hi := int(s.top[ip>>16]), int(s.top[ip>>16+1])
+	for lo < hi {
+		m := int(uint(lo+hi) >> 1)
+		if s.records[m].first <= ip {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo - 1
+}
+
+// before returns the address before record i, or the last one of all.
+func (s *shortcut) before(i int) uint32 {
+	if i == len(s.records) {
+		return ^uint32(0)
+	}
+	return s.records[i].first - 1
+}
+
+// hit returns record i for ip, which does not lie in it if the record ends before.
+func (e *qqwryEngine) hit(i int, ip uint32) (h hit, last uint32, err error) {
+	if i < 0 {
+		return h, 0, nil
+	}
+	off, last, err := e.db.Record(i)
+	first := e.db.First(i)
+	if err != nil || last < ip || first > ip {
+		return h, 0, err
+	}
+	p, err := e.decode(off)
+	return hit{addr4(first), addr4(last), p}, last, err
 }
 
 // newShortcut goes through the index once. Should a broken file's not be in order, the numbers still are, and lookups end.
 func (e *qqwryEngine) newShortcut() *shortcut {
 	n := e.db.Len()
-	s := &shortcut{make([]uint32, 1<<16+1), make([]atomic.Pointer[place], n)}
+	s := &shortcut{make([]uint32, 1<<16+1), make([]shortRecord, n)}
 	next := 0
 	for i := range n {
-		for top := int(e.db.First(i) >> 16); next <= top; next++ {
+		first := e.db.First(i)
+		s.records[i].first = first
+		for ; next <= int(first>>16); next++ {
 			s.top[next] = uint32(i)
 		}
 	}
@@ -92,27 +137,8 @@ func (e *qqwryEngine) newShortcut() *shortcut {
 	return s
 }
 
-func (e *qqwryEngine) place(ref uint64) (*place, error) {
-	s := e.short.Load()
-	if s == nil {
-		return e.decode(int(ref))
-	}
-	slot := &s.slots[ref]
-	if p := slot.Load(); p != nil {
-		return p, nil
-	}
-	p, err := e.decode(int(ref))
-	if err == nil {
-		slot.Store(p)
-	}
-	return p, err
-}
-
-func (e *qqwryEngine) decode(i int) (*place, error) {
-	off, _, err := e.db.Record(i)
-	if err != nil {
-		return nil, err
-	}
+// decode returns the place of the record at off.
+func (e *qqwryEngine) decode(off int) (*place, error) {
 	t, err := e.db.Text(off)
 	if err != nil {
 		return nil, err
@@ -154,11 +180,11 @@ func (e *qqwryEngine) each(yield func(hit) bool) error {
 		if i > 0 && first <= e.db.First(i-1) {
 			return geodat.Errorf(e.db.EntryOffset(i), "the index is not in order: %v", addr4(first))
 		}
-		h, err := e.hit(i, first)
+		h, _, err := e.hit(i, first)
 		if err != nil {
 			return err
 		}
-		if !h.found {
+		if h.place == nil {
 			return geodat.Errorf(e.db.EntryOffset(i), "the record of %v ends before it begins", addr4(first))
 		}
 		if !yield(h) {

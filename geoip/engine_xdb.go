@@ -23,7 +23,7 @@ func openXDB(b []byte) (engine, error) {
 	return &xdbEngine{db, newCache(len(b))}, nil
 }
 
-func (e *xdbEngine) find(a netip.Addr) (h hit, err error) {
+func (e *xdbEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() != e.db.IPv6() {
 		return h, nil
 	}
@@ -39,28 +39,32 @@ func (e *xdbEngine) find(a netip.Addr) (h hit, err error) {
 	if err != nil || !found || entry.Size == 0 {
 		return h, err
 	}
-	return e.hit(entry), nil
+	return e.hit(entry)
 }
 
-func (e *xdbEngine) hit(x xdb.Entry) hit {
-	h := hit{ref: uint64(x.Text)<<16 | uint64(x.Size), found: true}
+func (e *xdbEngine) hit(x xdb.Entry) (h hit, err error) {
+	if h.place, err = e.place(x.Text, x.Size); err != nil {
+		return h, err
+	}
 	if e.db.IPv6() {
 		h.first, h.last = netip.AddrFrom16(x.First), netip.AddrFrom16(x.Last)
 	} else {
 		h.first, h.last = addr4(binary.BigEndian.Uint32(x.First[:])), addr4(binary.BigEndian.Uint32(x.Last[:]))
 	}
-	return h
+	return h, nil
 }
 
-func (e *xdbEngine) place(ref uint64) (*place, error) {
-	if p := e.places.get(ref); p != nil {
+// place returns the place of the text at off.
+func (e *xdbEngine) place(off, size int) (*place, error) {
+	key := uint64(off)<<16 | uint64(size)
+	if p := e.places.get(key); p != nil {
 		return p, nil
 	}
-	b, err := e.db.Text(int(ref>>16), int(ref&0xffff))
+	b, err := e.db.Text(off, size)
 	if err != nil {
 		return nil, err
 	}
-	return e.places.put(ref, xdbPlace(utf8Text(b), e.db.Structure())), nil
+	return e.places.put(key, xdbPlace(utf8Text(b), e.db.Structure())), nil
 }
 
 // xdbPlace splits a text at its bars. What is unknown is "0". Files of structure 3 have country, region, city, provider
@@ -95,8 +99,11 @@ func (e *xdbEngine) each(yield func(hit) bool) error {
 			return geodat.Errorf(e.db.EntryOffset(i), "the index is not in order")
 		}
 		last = x.Last
-		if x.Size > 0 && !yield(e.hit(x)) {
-			return nil
+		if x.Size == 0 {
+			continue
+		}
+		if h, err := e.hit(x); err != nil || !yield(h) {
+			return err
 		}
 	}
 	return nil

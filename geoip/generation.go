@@ -12,20 +12,17 @@ import (
 
 // engine understands one format. Its methods may be called concurrently.
 type engine interface {
-	// find finds the range that an address lies in. It takes no lock and does not allocate.
-	find(netip.Addr) (hit, error)
-	// place returns what is known of a hit that was found.
-	place(ref uint64) (*place, error)
-	// each calls yield for all ranges that were found until it returns false.
+	// lookup finds the range that an address lies in. It takes no lock, and allocates only to decode a place.
+	lookup(netip.Addr) (hit, error)
+	// each calls yield for all ranges that have a place, until it returns false.
 	each(yield func(hit) bool) error
 	describe(*Info)
 }
 
-// hit is a range; ref is the engine's name for what is known of it.
+// hit is a range and its place, which is nil where there is none. The range is invalid where the file does not tell.
 type hit struct {
 	first, last netip.Addr
-	ref         uint64
-	found       bool
+	place       *place
 }
 
 // generation is one state of a database file: what one Open or Reload has opened. It does not change.
@@ -139,23 +136,15 @@ func (g *generation) lookup(loc *Location) (err error) {
 	if g.mapped {
 		defer g.unguard(debug.SetPanicOnFault(true), &err)
 	}
-	h, err := g.engine.find(loc.Addr)
+	h, err := g.engine.lookup(loc.Addr)
 	if err != nil {
 		return g.explain(err)
 	}
 	if h.first.IsValid() {
 		loc.First, loc.Last = h.first, h.last
 	}
-	if !h.found {
-		return nil
-	}
-	p, err := g.engine.place(h.ref)
-	if err != nil {
-		return g.explain(err)
-	}
-	source := loc.Source
-	if p.fill(loc, g.source); loc.Source == "" {
-		loc.Source = source
+	if h.place != nil {
+		h.place.fill(loc, g.source)
 	}
 	return nil
 }
@@ -164,17 +153,11 @@ func (g *generation) all(yield func(Location) bool) (err error) {
 	if g.mapped {
 		defer g.unguard(debug.SetPanicOnFault(true), &err)
 	}
-	var broken error
-	err = g.engine.each(func(h hit) bool {
-		var p *place
-		if p, broken = g.engine.place(h.ref); broken != nil {
-			return false
-		}
+	return g.explain(g.engine.each(func(h hit) bool {
 		l := Location{First: h.first, Last: h.last, Addr: h.first}
-		p.fill(&l, g.source)
+		h.place.fill(&l, g.source)
 		return yield(l)
-	})
-	return g.explain(errors.Join(broken, err))
+	}))
 }
 
 func (g *generation) describe() Info {

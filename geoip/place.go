@@ -24,6 +24,3 @@ func (p *place) fill(l *Location, source string) {
 		l.NetworkSource = source
 	}
 }
-
-// empty tells that the record says nothing.
-func (p *place) empty() bool { return *p == place{} }

@@ -27,12 +27,10 @@ func NewSet(dbs ...*DB) *Set { return &Set{append([]*DB(nil), dbs...)} }
 
 // Lookup asks the databases. A database that fails does not keep the others from answering: what they know comes with
 // an error.
-func (s *Set) Lookup(a netip.Addr) (Location, error) {
-	loc, ask := start(a)
-	if !ask {
+func (s *Set) Lookup(a netip.Addr) (loc Location, errs error) {
+	if !loc.start(a) {
 		return loc, nil
 	}
-	var errs error
 	asked := false
 	for _, db := range s.dbs {
 		one := Location{Addr: loc.Addr, First: loc.Addr, Last: loc.Addr}
