@@ -106,26 +106,25 @@ func cutKind(s, kind string) string {
 	return strings.TrimPrefix(s, "自治区")
 }
 
-// cityKinds end the name of a city or of what is on its level; only the first is left out of the name. The order
-// decides where several would do.
+// cityKinds end the name of a city or of what is on its level. Only the first is left out of the name.
 var cityKinds = []string{"市", "自治州", "地区", "盟", "州"}
 
-// city splits what follows the province. "吉林市" is the city that has its province's name.
+// city splits what follows the province after the first of cityKinds: "锡林郭勒盟二连浩特市" is in 锡林郭勒盟. 州 also is the
+// end of cities' own names: "杭州市". "吉林市" after 吉林 is the city that has its province's name.
 func (p *place) city(province, s string) {
 	if rest, ok := strings.CutPrefix(s, "市"); ok {
 		p.City, p.District = province, rest
 		return
 	}
+	end, next := 0, 0
 	for i, kind := range cityKinds {
-		name, rest, ok := strings.Cut(s, kind)
-		if !ok || name == "" {
+		at := strings.Index(s, kind)
+		if at <= 0 || end > 0 && at >= end || kind == "州" && strings.HasPrefix(s[at+len(kind):], "市") {
 			continue
 		}
-		if i > 0 {
-			name += kind
+		if end, next = at, at+len(kind); i > 0 {
+			end = next
 		}
-		p.City, p.District = name, rest
-		return
 	}
-	p.District = s
+	p.City, p.District = s[:end], s[next:]
 }
