@@ -91,8 +91,8 @@ func (e *ipv6wryEngine) place(off int) (*place, error) {
 
 func (e *ipv6wryEngine) each(yield func(hit) bool) error {
 	for i := range e.db.Len() {
-		if i > 0 && e.db.First(i) <= e.db.First(i-1) {
-			return geodat.Errorf(e.db.EntryOffset(i), "the index is not in order")
+		if i+1 < e.db.Len() && e.db.First(i+1) <= e.db.First(i) {
+			return geodat.Errorf(e.db.EntryOffset(i+1), "the index is not in order")
 		}
 		if h, err := e.hit(i); err != nil || !yield(h) {
 			return err
