@@ -56,8 +56,7 @@ func (e *qqwryEngine) lookup(a netip.Addr) (h hit, err error) {
 	}
 	b := a.As4()
 	ip := binary.BigEndian.Uint32(b[:])
-	s := e.short.Load()
-	if s != nil {
+	if s := e.short.Load(); s != nil {
 		return e.shortLookup(s, ip)
 	}
 	if e.asked.Add(1) == shortcutAfter {
@@ -67,18 +66,30 @@ func (e *qqwryEngine) lookup(a netip.Addr) (h hit, err error) {
 	return h, err
 }
 
-func (e *qqwryEngine) shortLookup(s *shortcut, ip uint32) (hit, error) {
-	i := s.search(ip)
+// quick finds what was looked up before, without reading the file.
+func (e *qqwryEngine) quick(a netip.Addr) (h hit, ok bool) {
+	s := e.short.Load()
+	if s == nil || !a.Is4() {
+		return h, false
+	}
+	b := a.As4()
+	i := s.search(binary.BigEndian.Uint32(b[:]))
 	if i < 0 {
-		return hit{}, nil
+		return h, false
 	}
 	r := &s.records[i]
-	if p := r.place.Load(); p != nil {
-		return hit{addr4(r.first), addr4(s.before(i + 1)), p}, nil
+	p := r.place.Load()
+	if p == nil {
+		return h, false
 	}
+	return hit{addr4(r.first), addr4(s.before(i + 1)), p}, true
+}
+
+func (e *qqwryEngine) shortLookup(s *shortcut, ip uint32) (hit, error) {
+	i := s.search(ip)
 	h, last, err := e.hit(i, ip)
 	if h.place != nil && last == s.before(i+1) {
-		r.place.Store(h.place)
+		s.records[i].place.Store(h.place)
 	}
 	return h, err
 }

@@ -28,6 +28,7 @@ type hit struct {
 // generation is one state of a database file: what one Open or Reload has opened. It does not change.
 type generation struct {
 	engine engine
+	qqwry  *qqwryEngine // engine, where it is that
 	format Format
 	source string
 	stat   os.FileInfo
@@ -104,6 +105,7 @@ func (g *generation) decode(opt options) (err error) {
 	default:
 		return ErrUnknownFormat
 	}
+	g.qqwry, _ = g.engine.(*qqwryEngine)
 	return g.explain(err)
 }
 
@@ -132,7 +134,19 @@ func (g *generation) explain(err error) error {
 	return err
 }
 
-func (g *generation) lookup(loc *Location) (err error) {
+// lookup fills in what the database knows of loc.Addr.
+func (g *generation) lookup(loc *Location) error {
+	if g.qqwry != nil {
+		if h, ok := g.qqwry.quick(loc.Addr); ok {
+			h.fill(loc, g.source)
+			return nil
+		}
+	}
+	return g.read(loc)
+}
+
+// read is a lookup that may have to read the file.
+func (g *generation) read(loc *Location) (err error) {
 	if g.mapped {
 		defer g.unguard(debug.SetPanicOnFault(true), &err)
 	}
@@ -140,13 +154,18 @@ func (g *generation) lookup(loc *Location) (err error) {
 	if err != nil {
 		return g.explain(err)
 	}
+	h.fill(loc, g.source)
+	return nil
+}
+
+// fill copies what was found.
+func (h *hit) fill(loc *Location, source string) {
 	if h.first.IsValid() {
 		loc.First, loc.Last = h.first, h.last
 	}
 	if h.place != nil {
-		h.place.fill(loc, g.source)
+		h.place.fill(loc, source)
 	}
-	return nil
 }
 
 func (g *generation) all(yield func(Location) bool) (err error) {
@@ -154,8 +173,8 @@ func (g *generation) all(yield func(Location) bool) (err error) {
 		defer g.unguard(debug.SetPanicOnFault(true), &err)
 	}
 	return g.explain(g.engine.each(func(h hit) bool {
-		l := Location{First: h.first, Last: h.last, Addr: h.first}
-		h.place.fill(&l, g.source)
+		l := Location{Addr: h.first}
+		h.fill(&l, g.source)
 		return yield(l)
 	}))
 }
