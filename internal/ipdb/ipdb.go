@@ -61,11 +61,11 @@ func Open(b []byte) (*DB, error) {
 	if len(b) < sizeLength {
 		return nil, geodat.Errorf(0, "the length of the description has 4 bytes, the file ends at %d", len(b))
 	}
-	n := int(binary.BigEndian.Uint32(b))
-	if n > maxDescription || n > len(b)-sizeLength {
+	n := binary.BigEndian.Uint32(b)
+	if n > maxDescription || int(n) > len(b)-sizeLength {
 		return nil, geodat.Errorf(0, "a description of %d bytes, the file ends at %d", n, len(b))
 	}
-	d := &DB{b: b, at: sizeLength + n}
+	d := &DB{b: b, at: sizeLength + int(n)}
 	if err := json.Unmarshal(b[sizeLength:d.at], &d.about); err != nil {
 		return nil, geodat.Errorf(sizeLength, "description: %v", err)
 	}
