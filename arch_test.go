@@ -33,11 +33,12 @@ const xsys = "golang.org/x/sys/"
 // Where a layer may use a library, it is the one that DESIGN's table names for its subject.
 var layers = map[string]layer{
 	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/inetdiag", "internal/rtlink", "internal/procfs",
-		"internal/miblayout", "internal/ntlayout", "internal/btf"}},
+		"internal/miblayout", "internal/ntlayout", "internal/btf",
+		"internal/geodat", "internal/qqwry", "internal/xdb", "internal/ipdb", "internal/geolegacy"}},
 	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/bpf",
 		"internal/sockiter", "internal/sockevent", "internal/fdwalk", "internal/netns",
 		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe"}},
-	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2"}, dirs: []string{"netstat", "ifstat", "geoip"}},
+	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2", "golang.org/x/text/"}, dirs: []string{"netstat", "ifstat", "geoip"}},
 	"watch":   {rank: 3, libs: []string{xsys}, dirs: []string{"watch"}},
 	"view":    {rank: 4, dirs: []string{"internal/view"}},
 	"records": {rank: 5, libs: []string{"modernc.org/sqlite", "github.com/prometheus/", "go.opentelemetry.io/"}, dirs: []string{"internal/history", "internal/metrics"}},
@@ -52,7 +53,7 @@ var layers = map[string]layer{
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
 	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
-		"internal/testutil/maker", "bench/..."}},
+		"internal/testutil/maker", "internal/testutil/testdb", "bench/..."}},
 }
 
 // see and move are the layers of the two halves, which do not know each other.

@@ -1,0 +1,3 @@
+package geoip_test
+
+const onLinux = true

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package geoip_test
+
+const onLinux = false

@@ -1,0 +1,39 @@
+package geoip
+
+import (
+	"bytes"
+
+	"github.com/sockeye-net/sockeye/internal/geolegacy"
+	"github.com/sockeye-net/sockeye/internal/ipdb"
+	"github.com/sockeye-net/sockeye/internal/qqwry"
+	"github.com/sockeye-net/sockeye/internal/xdb"
+)
+
+// mmdbMarker stands before the metadata of an MMDB, in the last 128 KiB of the file (MaxMind DB File Format
+// Specification, "Database Metadata").
+const (
+	mmdbMarker = "\xab\xcd\xefMaxMind.com"
+	mmdbEnd    = 128 << 10
+)
+
+// sniff tells the format of a file by its head and its end, or 0. Forms with a magic come first; QQWry.dat and xdb have
+// none, but headers that fit a file by chance are not to be expected.
+func sniff(b []byte) Format {
+	switch {
+	case bytes.Contains(b[max(0, len(b)-mmdbEnd):], []byte(mmdbMarker)):
+		return MMDB
+	case bytes.HasPrefix(b, []byte(qqwry.Magic6)):
+		return IPv6Wry
+	case ipdb.Looks(b):
+		return IPDB
+	case opens(xdb.Open(b)):
+		return XDB
+	case opens(qqwry.Open(b)):
+		return QQWry
+	case geolegacy.Looks(b):
+		return GeoIPDat
+	}
+	return 0
+}
+
+func opens[T any](_ *T, err error) bool { return err == nil }
