@@ -578,3 +578,28 @@ func TestAccountsAreFolded(t *testing.T) {
 		t.Error("the book grew to", len(p.book.slab))
 	}
 }
+
+// TestUsageByUnit: the processes of a unit are added up, and those of none are one row.
+func TestUsageByUnit(t *testing.T) {
+	in := func(unit string, p *netstat.Process) *netstat.Process {
+		c := *p
+		c.Module = unit
+		return &c
+	}
+	a, b, c := in("web.service", client), in("web.service", server), in("", worker)
+	row := func(cookie, sent uint64, p *netstat.Process) netstat.Socket {
+		return counted(owned(tcp(cookie, uint16(cookie), 80, established), p), sent, 0)
+	}
+	p := newPlay(t, nil, row(1, 10, a), row(2, 20, b), row(3, 30, c))
+	p.read(row(1, 11, a), row(2, 22, b), row(3, 33, c))
+	got := make(map[string]Usage)
+	for _, u := range p.Usage(ByUnit, nil) {
+		got[u.Unit] = u
+	}
+	if web := got["web.service"]; len(got) != 2 || web.Total != (Bytes{3, 0, infoBasis}) || web.Delta != (Bytes{3, 0, infoBasis}) || web.Open != 2 {
+		t.Errorf("%+v", got)
+	}
+	if none := got[""]; none.Delta.Sent != 3 || none.Open != 1 {
+		t.Errorf("%+v", got)
+	}
+}
