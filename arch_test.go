@@ -32,7 +32,7 @@ const xsys = "golang.org/x/sys/"
 
 // Where a layer may use a library, it is the one that DESIGN's table names for its subject.
 var layers = map[string]layer{
-	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/inetdiag", "internal/rtlink", "internal/procfs",
+	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/nlmsg", "internal/inetdiag", "internal/rtlink", "internal/procfs",
 		"internal/miblayout", "internal/ntlayout", "internal/btf",
 		"internal/geodat", "internal/qqwry", "internal/xdb", "internal/ipdb", "internal/geolegacy"}},
 	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/bpf",

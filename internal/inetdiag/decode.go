@@ -25,13 +25,13 @@ type Decoder struct {
 func (d *Decoder) Decode(batch []byte, emit func(*rawsock.Record) bool) (done, interrupted bool, err error) {
 	for len(batch) > 0 && !done {
 		var m message
-		if m, batch, err = next(batch); err != nil {
+		if m, batch, err = protocol.Next(batch); err != nil {
 			return done, interrupted, err
 		}
-		interrupted = interrupted || m.flags&flagInterrupted != 0
-		if m.typ != typeFamily && m.typ != typeGetSock {
-			done, err = m.control()
-		} else if err = decodeRow(m.body, d.Proto, &d.rec); err == nil && !emit(&d.rec) {
+		interrupted = interrupted || m.Flags&flagInterrupted != 0
+		if m.Type != typeFamily && m.Type != typeGetSock {
+			done, err = control(&m)
+		} else if err = decodeRow(m.Body, d.Proto, &d.rec); err == nil && !emit(&d.rec) {
 			err = ErrStopped
 		}
 		if err != nil {
@@ -45,11 +45,11 @@ func (d *Decoder) Decode(batch []byte, emit func(*rawsock.Record) bool) (done, i
 // only for the port it is bound to.
 func decodeRow(b []byte, proto uint16, r *rawsock.Record) error {
 	if len(b) < sizeMsg {
-		return formatError("row is cut short", b)
+		return protocol.Malformed("row is cut short", b)
 	}
 	*r = rawsock.Record{Proto: proto, Family: b[0], State: b[1]}
 	if r.Family != rawsock.AFInet && r.Family != rawsock.AFInet6 {
-		return formatError("row of a strange family", b)
+		return protocol.Malformed("row of a strange family", b)
 	}
 	if r.State == rawsock.Close && proto != rawsock.ProtoUDP {
 		r.State = rawsock.BoundInactive // the number in requests; rows of such sockets come as closed
@@ -87,20 +87,20 @@ func cookie(b []byte) uint64 {
 
 func decodeAttrs(b []byte, r *rawsock.Record) error {
 	for len(b) > 0 {
-		a, rest, err := nextAttr(b)
+		a, rest, err := protocol.NextAttr(b)
 		if err != nil {
 			return err
 		}
-		switch a.typ {
+		switch a.Type {
 		case attrInfo:
 			if r.Proto == rawsock.ProtoTCP { // that of MPTCP is struct mptcp_info
-				decodeInfo(a.body, r)
+				decodeInfo(a.Body, r)
 			}
 		case attrCgroupID:
-			if len(a.body) < 8 {
-				return formatError("cgroup id is cut short", b)
+			if len(a.Body) < 8 {
+				return protocol.Malformed("cgroup id is cut short", b)
 			}
-			r.Cgroup = binary.NativeEndian.Uint64(a.body)
+			r.Cgroup = binary.NativeEndian.Uint64(a.Body)
 		}
 		b = rest
 	}

@@ -33,13 +33,13 @@ func (d *DestroyDecoder) Decode(batch []byte, emit func(*Destroyed)) error {
 	for len(batch) > 0 {
 		var m message
 		var err error
-		if m, batch, err = next(batch); err != nil {
+		if m, batch, err = protocol.Next(batch); err != nil {
 			return err
 		}
-		if m.typ != typeFamily {
+		if m.Type != typeFamily {
 			continue
 		}
-		if err := d.sock.decode(m.body); err != nil {
+		if err := d.sock.decode(m.Body); err != nil {
 			return err
 		}
 		emit(&d.sock)
@@ -56,7 +56,7 @@ func (s *Destroyed) decode(b []byte) error {
 	}
 	s.State = rawsock.Close
 	for b = b[sizeMsg:]; len(b) > 0; {
-		a, rest, err := nextAttr(b)
+		a, rest, err := protocol.NextAttr(b)
 		if err != nil {
 			return err
 		}
@@ -64,18 +64,18 @@ func (s *Destroyed) decode(b []byte) error {
 		b = rest
 	}
 	if s.Proto == 0 {
-		return formatError("notice without a protocol", b)
+		return protocol.Malformed("notice without a protocol", b)
 	}
 	return nil
 }
 
 func (s *Destroyed) attr(a *attr) {
 	switch {
-	case a.typ == attrProtocol && len(a.body) > 0:
-		s.Proto = uint16(a.body[0])
-	case a.typ == attrInfo && s.Proto == rawsock.ProtoTCP:
-		s.HasInfo = len(a.body) >= infoBytesRecv+8
-		decodeInfo(a.body, &s.Record)
+	case a.Type == attrProtocol && len(a.Body) > 0:
+		s.Proto = uint16(a.Body[0])
+	case a.Type == attrInfo && s.Proto == rawsock.ProtoTCP:
+		s.HasInfo = len(a.Body) >= infoBytesRecv+8
+		decodeInfo(a.Body, &s.Record)
 		s.PayloadSent, s.HasPayload = s.Payload, s.Flags&rawsock.HasPayload != 0
 	}
 }

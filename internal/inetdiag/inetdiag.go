@@ -5,6 +5,8 @@
 // numbers are in host byte order, addresses and ports in network order.
 package inetdiag
 
+import "github.com/sockeye-net/sockeye/internal/nlmsg"
+
 import "github.com/sockeye-net/sockeye/internal/rawsock"
 
 // Message types: of a request, and of the rows that answer it.
@@ -26,14 +28,14 @@ const (
 
 // Sizes of the structures, bytes.
 const (
-	sizeHeader  = 16 // struct nlmsghdr
-	sizeSockID  = 48 // struct inet_diag_sockid
-	sizeReqV2   = 56 // struct inet_diag_req_v2
-	sizeReqV1   = 60 // struct inet_diag_req, with its padding
-	sizeUnixReq = 24 // struct unix_diag_req
-	sizeMsg     = 72 // struct inet_diag_msg
-	sizeUnixMsg = 16 // struct unix_diag_msg
-	sizeAttr    = 4  // struct nlattr
+	sizeHeader  = nlmsg.SizeHeader // struct nlmsghdr
+	sizeSockID  = 48               // struct inet_diag_sockid
+	sizeReqV2   = 56               // struct inet_diag_req_v2
+	sizeReqV1   = 60               // struct inet_diag_req, with its padding
+	sizeUnixReq = 24               // struct unix_diag_req
+	sizeMsg     = 72               // struct inet_diag_msg
+	sizeUnixMsg = 16               // struct unix_diag_msg
+	sizeAttr    = nlmsg.SizeAttr   // struct nlattr
 )
 
 // Attributes of a request.

@@ -1,96 +1,30 @@
 package inetdiag
 
 import (
-	"encoding/binary"
-	"fmt"
-	"syscall"
+	"github.com/sockeye-net/sockeye/internal/nlmsg"
 )
 
-// Error is what the kernel answered to a request instead of rows, or at their end. Unwrap gives the error number, which
-// on Linux is what errors.Is compares: ENOENT where the protocol's module is not loaded, EPERM, EINVAL.
-type Error struct{ Errno syscall.Errno }
+// protocol is what errors name.
+const protocol = nlmsg.Protocol("sock_diag")
 
-func (e *Error) Error() string { return "sock_diag: " + e.Errno.Error() }
-func (e *Error) Unwrap() error { return e.Errno }
+// Error is what the kernel answered instead of rows, or at their end; FormatError is a message that breaks the format.
+type (
+	Error       = nlmsg.Error
+	FormatError = nlmsg.FormatError
+)
 
-// FormatError is a reply that breaks the format; it quotes what offended.
-type FormatError struct {
-	What  string
-	Bytes []byte // a copy, at most 64 bytes
-}
-
-func (e *FormatError) Error() string { return fmt.Sprintf("sock_diag: %s: % x", e.What, e.Bytes) }
-
-func formatError(what string, b []byte) error {
-	return &FormatError{What: what, Bytes: append([]byte(nil), b[:min(len(b), 64)]...)}
-}
-
-// message is one message of a batch, cut to its length.
-type message struct {
-	typ, flags uint16
-	body       []byte
-}
-
-// next cuts the first message off a batch that is not empty. Messages begin at multiples of 4.
-func next(batch []byte) (m message, rest []byte, err error) {
-	if len(batch) < sizeHeader {
-		return m, nil, formatError("message header is cut short", batch)
-	}
-	n := binary.NativeEndian.Uint32(batch)
-	if n < sizeHeader || uint64(n) > uint64(len(batch)) {
-		return m, nil, formatError("message length is impossible", batch)
-	}
-	m.typ = binary.NativeEndian.Uint16(batch[4:])
-	m.flags = binary.NativeEndian.Uint16(batch[6:])
-	m.body = batch[sizeHeader:n]
-	return m, batch[min(align4(int(n)), len(batch)):], nil
-}
-
-// status is the error number at the start of a NLMSG_DONE or NLMSG_ERROR, negative there. An older kernel ends a dump
-// without one.
-func (m *message) status() error {
-	if len(m.body) < 4 {
-		if m.typ == typeDone {
-			return nil
-		}
-		return formatError("error message is cut short", m.body)
-	}
-	code := int32(binary.NativeEndian.Uint32(m.body))
-	if code >= 0 {
-		return nil
-	}
-	return &Error{Errno: syscall.Errno(-int64(code))}
-}
+type (
+	message = nlmsg.Message
+	attr    = nlmsg.Attr
+)
 
 // control handles what is not a row. A message of an unknown kind is passed over, as netlink(7) asks.
-func (m *message) control() (done bool, err error) {
-	switch m.typ {
+func control(m *message) (done bool, err error) {
+	switch m.Type {
 	case typeDone, typeError:
-		return true, m.status()
+		return true, protocol.Status(m)
 	case typeOverrun:
-		return true, formatError("replies were lost", m.body)
+		return true, protocol.Malformed("replies were lost", m.Body)
 	}
 	return false, nil
 }
-
-// attr is one attribute, cut to its length.
-type attr struct {
-	typ  uint16
-	body []byte
-}
-
-// nextAttr cuts the first attribute off bytes that are not empty. The upper two bits of its type are flags.
-func nextAttr(b []byte) (a attr, rest []byte, err error) {
-	if len(b) < sizeAttr {
-		return a, nil, formatError("attribute header is cut short", b)
-	}
-	n := int(binary.NativeEndian.Uint16(b))
-	if n < sizeAttr || n > len(b) {
-		return a, nil, formatError("attribute length is impossible", b)
-	}
-	a.typ = binary.NativeEndian.Uint16(b[2:]) &^ 0xc000
-	a.body = b[sizeAttr:n]
-	return a, b[min(align4(n), len(b)):], nil
-}
-
-func align4(n int) int { return (n + 3) &^ 3 }

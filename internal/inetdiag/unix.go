@@ -21,13 +21,13 @@ const maxNames = 1 << 16
 func (d *UnixDecoder) Decode(batch []byte, emit func(*rawsock.Unix) bool) (done, interrupted bool, err error) {
 	for len(batch) > 0 && !done {
 		var m message
-		if m, batch, err = next(batch); err != nil {
+		if m, batch, err = protocol.Next(batch); err != nil {
 			return done, interrupted, err
 		}
-		interrupted = interrupted || m.flags&flagInterrupted != 0
-		if m.typ != typeFamily {
-			done, err = m.control()
-		} else if err = d.decodeRow(m.body); err == nil && !emit(&d.rec) {
+		interrupted = interrupted || m.Flags&flagInterrupted != 0
+		if m.Type != typeFamily {
+			done, err = control(&m)
+		} else if err = d.decodeRow(m.Body); err == nil && !emit(&d.rec) {
 			err = ErrStopped
 		}
 		if err != nil {
@@ -40,14 +40,14 @@ func (d *UnixDecoder) Decode(batch []byte, emit func(*rawsock.Unix) bool) (done,
 // decodeRow decodes struct unix_diag_msg and the attributes behind it.
 func (d *UnixDecoder) decodeRow(b []byte) error {
 	if len(b) < sizeUnixMsg {
-		return formatError("row is cut short", b)
+		return protocol.Malformed("row is cut short", b)
 	}
 	if b[0] != rawsock.AFUnix {
-		return formatError("row of a strange family", b)
+		return protocol.Malformed("row of a strange family", b)
 	}
 	d.rec = rawsock.Unix{Type: b[1], State: b[2], Inode: binary.NativeEndian.Uint32(b[4:]), Cookie: cookie(b[8:])}
 	for b = b[sizeUnixMsg:]; len(b) > 0; {
-		a, rest, err := nextAttr(b)
+		a, rest, err := protocol.NextAttr(b)
 		if err != nil {
 			return err
 		}
@@ -60,18 +60,18 @@ func (d *UnixDecoder) decodeRow(b []byte) error {
 }
 
 func (d *UnixDecoder) decodeAttr(a attr) error {
-	switch want := unixAttrSize(a.typ); {
-	case len(a.body) < want:
-		return formatError("attribute is cut short", a.body)
-	case a.typ == unixName:
-		d.rec.Name = d.name(a.body)
-	case a.typ == unixPeer:
-		d.rec.Peer = binary.NativeEndian.Uint32(a.body)
-	case a.typ == unixRQL:
-		d.rec.RecvQ = binary.NativeEndian.Uint32(a.body)
-		d.rec.SendQ = binary.NativeEndian.Uint32(a.body[4:])
-	case a.typ == unixUID:
-		d.rec.UID = binary.NativeEndian.Uint32(a.body)
+	switch want := unixAttrSize(a.Type); {
+	case len(a.Body) < want:
+		return protocol.Malformed("attribute is cut short", a.Body)
+	case a.Type == unixName:
+		d.rec.Name = d.name(a.Body)
+	case a.Type == unixPeer:
+		d.rec.Peer = binary.NativeEndian.Uint32(a.Body)
+	case a.Type == unixRQL:
+		d.rec.RecvQ = binary.NativeEndian.Uint32(a.Body)
+		d.rec.SendQ = binary.NativeEndian.Uint32(a.Body[4:])
+	case a.Type == unixUID:
+		d.rec.UID = binary.NativeEndian.Uint32(a.Body)
 	}
 	return nil
 }

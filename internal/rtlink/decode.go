@@ -54,10 +54,10 @@ type Decoder struct {
 func (d *Decoder) Decode(batch []byte, h Handler) (done, interrupted bool, err error) {
 	for len(batch) > 0 && !done {
 		var m message
-		if m, batch, err = next(batch); err != nil {
+		if m, batch, err = protocol.Next(batch); err != nil {
 			return done, interrupted, err
 		}
-		interrupted = interrupted || m.flags&flagInterrupted != 0
+		interrupted = interrupted || m.Flags&flagInterrupted != 0
 		if done, err = d.message(&m, h); err != nil {
 			return done, interrupted, err
 		}
@@ -66,9 +66,9 @@ func (d *Decoder) Decode(batch []byte, h Handler) (done, interrupted bool, err e
 }
 
 func (d *Decoder) message(m *message, h Handler) (done bool, err error) {
-	switch m.typ {
+	switch m.Type {
 	case typeNewLink, typeDelLink:
-		if len(m.body) > 0 && m.body[0] != afUnspec {
+		if len(m.Body) > 0 && m.Body[0] != afUnspec {
 			return false, nil
 		}
 		if err = d.decodeLink(m); err == nil {
@@ -86,16 +86,16 @@ func (d *Decoder) message(m *message, h Handler) (done bool, err error) {
 			h.Stats(index, &d.stats)
 		}
 	case typeDone, typeError:
-		return true, m.status()
+		return true, protocol.Status(m)
 	case typeOverrun:
-		return true, formatError("replies were lost", m.body)
+		return true, protocol.Malformed("replies were lost", m.Body)
 	}
 	return false, err
 }
 
 // decodeLink decodes struct ifinfomsg and its attributes.
 func (d *Decoder) decodeLink(m *message) error {
-	head, attrs, err := m.fixed(sizeLink)
+	head, attrs, err := fixed(m, sizeLink)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (d *Decoder) decodeLink(m *message) error {
 		Type:  binary.NativeEndian.Uint16(head[2:]),
 		Index: binary.NativeEndian.Uint32(head[4:]),
 		Flags: binary.NativeEndian.Uint32(head[8:]),
-		Gone:  m.typ == typeDelLink,
+		Gone:  m.Type == typeDelLink,
 	}
 	return d.link.attrs(attrs)
 }
@@ -112,7 +112,7 @@ func (d *Decoder) decodeLink(m *message) error {
 // a variable has its arguments allocated.
 func (l *Link) attrs(b []byte) error {
 	for len(b) > 0 {
-		a, rest, err := nextAttr(b)
+		a, rest, err := protocol.NextAttr(b)
 		if err != nil {
 			return err
 		}
@@ -125,34 +125,34 @@ func (l *Link) attrs(b []byte) error {
 }
 
 func (l *Link) attr(a attr) error {
-	switch a.typ {
+	switch a.Type {
 	case attrAddress:
-		l.Address = a.body
+		l.Address = a.Body
 	case attrName:
-		l.Name = a.text()
+		l.Name = text(&a)
 	case attrAlias:
-		l.Alias = a.text()
+		l.Alias = text(&a)
 	case attrParentDevName:
-		l.Parent = a.text()
+		l.Parent = text(&a)
 	case attrMTU:
-		return a.u32(&l.MTU)
+		return u32(&a, &l.MTU)
 	case attrLink:
-		return a.u32(&l.Link)
+		return u32(&a, &l.Link)
 	case attrMaster:
-		return a.u32(&l.Master)
+		return u32(&a, &l.Master)
 	case attrOperState:
-		return a.u8(&l.OperState)
+		return u8(&a, &l.OperState)
 	case attrLinkNetNSID:
 		l.LinkElsewhere = true
 	case attrCarrierChanges:
 		l.HasCarrierChanges = true
-		return a.u32(&l.CarrierChanges)
+		return u32(&a, &l.CarrierChanges)
 	case attrLinkInfo:
-		return l.info(a.body)
+		return l.info(a.Body)
 	case attrStats64:
-		return l.stats64(a.body)
+		return l.stats64(a.Body)
 	case attrStats:
-		return l.stats32(a.body)
+		return l.stats32(a.Body)
 	}
 	return nil
 }
@@ -160,15 +160,15 @@ func (l *Link) attr(a attr) error {
 // info decodes IFLA_LINKINFO.
 func (l *Link) info(b []byte) error {
 	for len(b) > 0 {
-		a, rest, err := nextAttr(b)
+		a, rest, err := protocol.NextAttr(b)
 		if err != nil {
 			return err
 		}
-		switch a.typ {
+		switch a.Type {
 		case attrInfoKind:
-			l.Kind = a.text()
+			l.Kind = text(&a)
 		case attrInfoSlaveKind:
-			l.SlaveKind = a.text()
+			l.SlaveKind = text(&a)
 		}
 		b = rest
 	}
@@ -199,7 +199,7 @@ const sizeMissed = 15 * 8
 // decode decodes struct rtnl_link_stats64, which grows at its end.
 func (s *Stats) decode(b []byte) error {
 	if len(b) < sizeCounters {
-		return formatError("counters are cut short", b)
+		return protocol.Malformed("counters are cut short", b)
 	}
 	at := func(i int) uint64 { return binary.NativeEndian.Uint64(b[8*i:]) }
 	*s = Stats{
@@ -214,7 +214,7 @@ func (s *Stats) decode(b []byte) error {
 
 // decodeAddr decodes struct ifaddrmsg and its attributes. ok is false for an address of another family.
 func (d *Decoder) decodeAddr(m *message) (ok bool, err error) {
-	head, attrs, err := m.fixed(sizeAddr)
+	head, attrs, err := fixed(m, sizeAddr)
 	if err != nil {
 		return false, err
 	}
@@ -227,11 +227,11 @@ func (d *Decoder) decodeAddr(m *message) (ok bool, err error) {
 	}
 	ip, ok := netip.AddrFromSlice(own)
 	if !ok || ip.Is4() != (head[0] == afInet) || int(head[1]) > ip.BitLen() {
-		return false, formatError("address is impossible", m.body)
+		return false, protocol.Malformed("address is impossible", m.Body)
 	}
 	d.addr = Addr{
 		Index:  binary.NativeEndian.Uint32(head[4:]),
-		Gone:   m.typ == typeDelAddr,
+		Gone:   m.Type == typeDelAddr,
 		Prefix: netip.PrefixFrom(ip, int(head[1])),
 	}
 	return true, nil
@@ -242,12 +242,12 @@ func (d *Decoder) decodeAddr(m *message) (ok bool, err error) {
 func ownAddr(b []byte) (own []byte, err error) {
 	local := false
 	for len(b) > 0 {
-		a, rest, err := nextAttr(b)
+		a, rest, err := protocol.NextAttr(b)
 		if err != nil {
 			return nil, err
 		}
-		if a.typ == attrAddrLocal || a.typ == attrAddrAddress && !local {
-			own, local = a.body, a.typ == attrAddrLocal
+		if a.Type == attrAddrLocal || a.Type == attrAddrAddress && !local {
+			own, local = a.Body, a.Type == attrAddrLocal
 		}
 		b = rest
 	}
@@ -256,18 +256,18 @@ func ownAddr(b []byte) (own []byte, err error) {
 
 // decodeStats decodes struct if_stats_msg and its attribute. ok is false where there is none.
 func (d *Decoder) decodeStats(m *message) (index uint32, ok bool, err error) {
-	head, attrs, err := m.fixed(sizeStats)
+	head, attrs, err := fixed(m, sizeStats)
 	if err != nil {
 		return 0, false, err
 	}
 	for len(attrs) > 0 {
 		var a attr
-		if a, attrs, err = nextAttr(attrs); err != nil {
+		if a, attrs, err = protocol.NextAttr(attrs); err != nil {
 			return 0, false, err
 		}
-		if a.typ == attrStatsLink64 {
+		if a.Type == attrStatsLink64 {
 			ok = true
-			if err := d.stats.decode(a.body); err != nil {
+			if err := d.stats.decode(a.Body); err != nil {
 				return 0, false, err
 			}
 		}

@@ -6,6 +6,8 @@ package rtlink
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/sockeye-net/sockeye/internal/nlmsg"
 )
 
 // Types of messages, and the one flag of a header that says something about a dump.
@@ -29,12 +31,12 @@ const (
 
 // Sizes of the fixed parts.
 const (
-	sizeHeader   = 16 // struct nlmsghdr
-	sizeAttr     = 4  // struct nlattr
-	sizeLink     = 16 // struct ifinfomsg
-	sizeAddr     = 8  // struct ifaddrmsg
-	sizeStats    = 12 // struct if_stats_msg
-	sizeCounters = 64 // the part of struct rtnl_link_stats64 that is the same since it exists
+	sizeHeader   = nlmsg.SizeHeader // struct nlmsghdr
+	sizeAttr     = nlmsg.SizeAttr   // struct nlattr
+	sizeLink     = 16               // struct ifinfomsg
+	sizeAddr     = 8                // struct ifaddrmsg
+	sizeStats    = 12               // struct if_stats_msg
+	sizeCounters = 64               // the part of struct rtnl_link_stats64 that is the same since it exists
 )
 
 // Flags of an interface (linux/if.h), as in Link.Flags.

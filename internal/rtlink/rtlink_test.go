@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sockeye-net/sockeye/internal/nlmsg"
 )
 
 // keeper keeps copies of what it is given.
@@ -143,20 +145,20 @@ func TestNotices(t *testing.T) {
 
 // Built messages, for what no kernel here says.
 
-func nlmsg(typ, flags uint16, body []byte) []byte {
+func netlinkMessage(typ, flags uint16, body []byte) []byte {
 	b := binary.NativeEndian.AppendUint32(nil, uint32(sizeHeader+len(body)))
 	b = binary.NativeEndian.AppendUint16(b, typ)
 	b = binary.NativeEndian.AppendUint16(b, flags)
 	b = append(b, make([]byte, 8)...)
 	b = append(b, body...)
-	return append(b, make([]byte, align4(len(b))-len(b))...)
+	return append(b, make([]byte, nlmsg.Align(len(b))-len(b))...)
 }
 
 func nlattr(typ uint16, body []byte) []byte {
 	b := binary.NativeEndian.AppendUint16(nil, uint16(sizeAttr+len(body)))
 	b = binary.NativeEndian.AppendUint16(b, typ)
 	b = append(b, body...)
-	return append(b, make([]byte, align4(len(b))-len(b))...)
+	return append(b, make([]byte, nlmsg.Align(len(b))-len(b))...)
 }
 
 func words(n int) (b []byte) {
@@ -192,7 +194,7 @@ func TestCounterWidths(t *testing.T) {
 	} {
 		k := newKeeper()
 		body := slices.Concat(make([]byte, sizeLink), c.attrs)
-		if _, _, err := new(Decoder).Decode(nlmsg(typeNewLink, 0, body), k); err != nil {
+		if _, _, err := new(Decoder).Decode(netlinkMessage(typeNewLink, 0, body), k); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if l := k.links[""]; l.Stats != c.want || l.Width != c.width {
@@ -207,10 +209,10 @@ func TestPassedOver(t *testing.T) {
 	mpls := make([]byte, sizeAddr)
 	mpls[0] = 28
 	for name, b := range map[string][]byte{
-		"bridge port":     nlmsg(typeDelLink, 0, bridge),
-		"strange address": nlmsg(typeNewAddr, 0, mpls),
-		"unknown message": nlmsg(999, 0, []byte{1}),
-		"no counters":     nlmsg(typeNewStats, 0, make([]byte, sizeStats)),
+		"bridge port":     netlinkMessage(typeDelLink, 0, bridge),
+		"strange address": netlinkMessage(typeNewAddr, 0, mpls),
+		"unknown message": netlinkMessage(999, 0, []byte{1}),
+		"no counters":     netlinkMessage(typeNewStats, 0, make([]byte, sizeStats)),
 	} {
 		k := newKeeper()
 		if done, _, err := new(Decoder).Decode(b, k); done || err != nil || k.n != 0 {
@@ -226,10 +228,10 @@ func TestEnds(t *testing.T) {
 		interrupted bool
 		err         error
 	}{
-		"done":        {nlmsg(typeDone, 0, make([]byte, 4)), false, nil},
-		"interrupted": {nlmsg(typeDone, flagInterrupted, make([]byte, 4)), true, nil},
-		"refused":     {nlmsg(typeError, 0, perm), false, syscall.Errno(1)},
-		"fails late":  {nlmsg(typeDone, 0, perm), false, syscall.Errno(1)},
+		"done":        {netlinkMessage(typeDone, 0, make([]byte, 4)), false, nil},
+		"interrupted": {netlinkMessage(typeDone, flagInterrupted, make([]byte, 4)), true, nil},
+		"refused":     {netlinkMessage(typeError, 0, perm), false, syscall.Errno(1)},
+		"fails late":  {netlinkMessage(typeDone, 0, perm), false, syscall.Errno(1)},
 	} {
 		done, interrupted, err := new(Decoder).Decode(c.b, newKeeper())
 		if !done || interrupted != c.interrupted || !errors.Is(err, c.err) {
@@ -243,22 +245,22 @@ func TestBroken(t *testing.T) {
 	v4 := []byte{afInet, 33, 0, 0, 1, 0, 0, 0}
 	for name, b := range map[string][]byte{
 		"header":            {1, 2, 3},
-		"length too small":  nlmsg(typeNewLink, 0, nil)[:4:4],
-		"link cut":          nlmsg(typeNewLink, 0, link[:8]),
-		"address cut":       nlmsg(typeNewAddr, 0, v4[:4]),
-		"stats cut":         nlmsg(typeNewStats, 0, link[:4]),
-		"attribute header":  nlmsg(typeNewLink, 0, append(slices.Clone(link), 1, 0)),
-		"attribute length":  nlmsg(typeNewLink, 0, append(slices.Clone(link), 99, 0, 3, 0)),
-		"short mtu":         nlmsg(typeNewLink, 0, append(slices.Clone(link), nlattr(attrMTU, []byte{1})...)),
-		"no state":          nlmsg(typeNewLink, 0, append(slices.Clone(link), nlattr(attrOperState, nil)...)),
-		"short counters":    nlmsg(typeNewLink, 0, append(slices.Clone(link), nlattr(attrStats64, make([]byte, 60))...)),
-		"bad kind":          nlmsg(typeNewLink, 0, append(slices.Clone(link), nlattr(attrLinkInfo, []byte{200, 0, 1, 0})...)),
-		"prefix of 33 bits": nlmsg(typeNewAddr, 0, append(v4, nlattr(attrAddrLocal, []byte{1, 2, 3, 4})...)),
-		"address of 5":      nlmsg(typeNewAddr, 0, append([]byte{afInet, 8, 0, 0, 1, 0, 0, 0}, nlattr(attrAddrLocal, make([]byte, 5))...)),
-		"no address":        nlmsg(typeNewAddr, 0, []byte{afInet, 8, 0, 0, 1, 0, 0, 0}),
-		"wrong family":      nlmsg(typeNewAddr, 0, append([]byte{afInet6, 8, 0, 0, 1, 0, 0, 0}, nlattr(attrAddrLocal, make([]byte, 4))...)),
-		"overrun":           nlmsg(typeOverrun, 0, nil),
-		"error cut":         nlmsg(typeError, 0, []byte{1}),
+		"length too small":  netlinkMessage(typeNewLink, 0, nil)[:4:4],
+		"link cut":          netlinkMessage(typeNewLink, 0, link[:8]),
+		"address cut":       netlinkMessage(typeNewAddr, 0, v4[:4]),
+		"stats cut":         netlinkMessage(typeNewStats, 0, link[:4]),
+		"attribute header":  netlinkMessage(typeNewLink, 0, append(slices.Clone(link), 1, 0)),
+		"attribute length":  netlinkMessage(typeNewLink, 0, append(slices.Clone(link), 99, 0, 3, 0)),
+		"short mtu":         netlinkMessage(typeNewLink, 0, append(slices.Clone(link), nlattr(attrMTU, []byte{1})...)),
+		"no state":          netlinkMessage(typeNewLink, 0, append(slices.Clone(link), nlattr(attrOperState, nil)...)),
+		"short counters":    netlinkMessage(typeNewLink, 0, append(slices.Clone(link), nlattr(attrStats64, make([]byte, 60))...)),
+		"bad kind":          netlinkMessage(typeNewLink, 0, append(slices.Clone(link), nlattr(attrLinkInfo, []byte{200, 0, 1, 0})...)),
+		"prefix of 33 bits": netlinkMessage(typeNewAddr, 0, append(v4, nlattr(attrAddrLocal, []byte{1, 2, 3, 4})...)),
+		"address of 5":      netlinkMessage(typeNewAddr, 0, append([]byte{afInet, 8, 0, 0, 1, 0, 0, 0}, nlattr(attrAddrLocal, make([]byte, 5))...)),
+		"no address":        netlinkMessage(typeNewAddr, 0, []byte{afInet, 8, 0, 0, 1, 0, 0, 0}),
+		"wrong family":      netlinkMessage(typeNewAddr, 0, append([]byte{afInet6, 8, 0, 0, 1, 0, 0, 0}, nlattr(attrAddrLocal, make([]byte, 4))...)),
+		"overrun":           netlinkMessage(typeOverrun, 0, nil),
+		"error cut":         netlinkMessage(typeError, 0, []byte{1}),
 	} {
 		var format *FormatError
 		if _, _, err := new(Decoder).Decode(b, newKeeper()); !errors.As(err, &format) {
@@ -269,8 +271,8 @@ func TestBroken(t *testing.T) {
 
 func TestTextEnds(t *testing.T) {
 	for in, want := range map[string]string{"eth0\x00": "eth0", "eth0": "eth0", "": "", "\x00x": ""} {
-		a := attr{body: []byte(in)}
-		if got := string(a.text()); got != want {
+		a := attr{Body: []byte(in)}
+		if got := string(text(&a)); got != want {
 			t.Errorf("%q gives %q", in, got)
 		}
 	}
@@ -318,7 +320,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(b)
 		for len(b) >= 4 { // and each message for itself
-			n := min(align4(int(binary.NativeEndian.Uint32(b))), len(b))
+			n := min(nlmsg.Align(int(binary.NativeEndian.Uint32(b))), len(b))
 			if n < sizeHeader {
 				break
 			}
