@@ -243,7 +243,9 @@ func record(t *testing.T, w *Watcher, until func() bool) (histories, Counts) {
 				events.of(k).closed = &e
 			}
 			if e.Kind == Overflow {
-				t.Error("the kernel's queue overflowed")
+				// On a busy machine a program can be skipped for a socket of anybody's (recursion_misses), which counts as lost.
+				// Whether one of ours was is found out end by end.
+				t.Logf("an overflow: %d lost", e.Lost)
 			}
 		}
 		if counts = r.Counts; r.Elapsed == 0 {
