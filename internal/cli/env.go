@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sockeye-net/sockeye/ifstat"
+	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
 	"github.com/sockeye-net/sockeye/watch"
@@ -57,6 +58,9 @@ type Env struct {
 	// LocalAddrs are the addresses in the network namespace of a process, as far as they can be read.
 	LocalAddrs func(pid int) []netip.Addr
 
+	// Databases finds files that may be databases of addresses; nil finds none.
+	Databases func(getenv func(string) string) []string
+
 	Build func() (*debug.BuildInfo, bool)
 }
 
@@ -66,7 +70,7 @@ func System() *Env {
 		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now,
 		Hostname: hostname, User: currentUser, Kernel: kernelRelease, Names: systemNames(),
 		Open: openTable, Details: (*netstat.Process).Details, Probe: netstat.Probe, Pin: netstat.Pin, Unpin: netstat.Unpin,
-		LocalAddrs: localAddrs, Build: debug.ReadBuildInfo,
+		LocalAddrs: localAddrs, Databases: geodb.Find, Build: debug.ReadBuildInfo,
 		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
 		ReaderGone: func() bool { return readerGone(os.Stdout) },
 	}
