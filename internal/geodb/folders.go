@@ -24,11 +24,12 @@ func Folders(getenv func(string) string) (paths []string) {
 	return paths
 }
 
-// UpdateFolder is the folder that fetched databases are written to: the user's, or that of the machine for a user who has
-// none; empty where there is not even that.
+// UpdateFolder is the folder that fetched databases are written to, which is one of sockeye's own in Folders: the first
+// that SOCKEYE_GEO_PATH names, else the user's, or that of the machine for a user who has none; empty where there is not even
+// that.
 func UpdateFolder(getenv func(string) string) string {
-	for _, p := range systemPlaces(getenv) {
-		if p.own {
+	for _, p := range places(getenv) {
+		if p.own && !isFile(p.path) {
 			return p.path
 		}
 	}
