@@ -48,7 +48,7 @@ type Update struct {
 }
 
 // maxSize bounds the file, in bytes: no honest one comes near.
-const maxSize = 1 << 20
+const maxSize = 64 << 10
 
 // Load reads the first of [Files] that exists. That none does is no error, unless SOCKEYE_CONFIG names one. An error is one
 // line with file, line and key.

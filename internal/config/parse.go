@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ func parse(path string, text []byte, home string) (*Config, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	known, err := toml.Decode(string(text), c)
 	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %s", path, strings.TrimPrefix(err.Error(), "toml: "))
+		return nil, fmt.Errorf("configuration %s: %s", path, plainError(err.Error()))
 	}
 	if unknown := known.Undecoded(); len(unknown) > 0 {
 		return nil, unknownKey(path, text, unknown[0])
@@ -34,6 +35,22 @@ func parse(path string, text []byte, home string) (*Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// wanted says what a value has to be, by key.
+var wanted = map[string]string{"geo": "a table, [geo]", "geo.databases": "a list of texts", "geo.languages": "a list of texts",
+	"geo.update": "tables, [[geo.update]]"}
+
+// plainError is an error of the library, without the names of Go's types.
+func plainError(text string) string {
+	text = strings.TrimPrefix(text, "toml: ")
+	where, what, is := strings.Cut(text, "): ")
+	if !is || !strings.HasPrefix(what, "incompatible types") && !strings.HasPrefix(what, "type mismatch") {
+		return text
+	}
+	line, key, _ := strings.Cut(where, `(last key "`)
+	key = strings.TrimSuffix(key, `"`)
+	return strings.TrimSuffix(line, " ") + ": " + key + " has the wrong type: it is " + cmp.Or(wanted[key], "a text")
 }
 
 func unknownKey(path string, text []byte, key toml.Key) error {
