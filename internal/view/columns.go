@@ -19,6 +19,7 @@ type Column struct {
 	shrink  int  // where the terminal is narrow: 0 keeps it whole, else the least width it is cut to
 	drop    int  // and left out altogether, the highest first; 0 is never
 	squeeze int  // and where that is not enough either, the least width it is cut to
+	late    bool // at last it is left out then
 	port    bool // cut before the last ':'
 	wide    bool // may hold more than ASCII; an address does not
 
@@ -37,6 +38,14 @@ func ColumnNames() (names []string) {
 		names = append(names, columns[i].Name)
 	}
 	return names
+}
+
+// ColumnWords are the names of all columns and what else they are called, for completion.
+func ColumnWords() (words []string) {
+	for i := range columns {
+		words = append(append(words, columns[i].Name), columns[i].aliases...)
+	}
+	return words
 }
 
 // ParseColumns finds columns by a list of names with commas between them.

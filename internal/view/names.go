@@ -1,8 +1,10 @@
 package view
 
 import (
+	"net/netip"
 	"strconv"
 
+	"github.com/sockeye-net/sockeye/geoip"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
@@ -17,6 +19,9 @@ type Names struct {
 	// OwnerUser is the user of a process, for systems whose sockets have no user: there the first owner's stands for it.
 	OwnerUser func(*netstat.Process) string
 
+	// Place is where an address is, nil where nothing is known. A nil function is for when nobody asks.
+	Place func(netip.Addr) *geoip.Location
+
 	event      string // kind of the event that an EventFilter is asked about
 	users      map[uint32]string
 	lastUID    uint32
@@ -24,6 +29,7 @@ type Names struct {
 	interfaces map[netInterface]string
 	owners     map[*netstat.Process]string
 	details    map[*netstat.Process][]byte // JSON fields
+	book       placeBook
 }
 
 // netInterface names an interface: an index means something in its network namespace only.
