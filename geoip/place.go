@@ -5,6 +5,7 @@ type place struct {
 	Country, ISO, Region, City, District string
 	ISP, Org                             string
 	ASN                                  uint32
+	number                               uint32 // in the cache; 0 is none
 	Latitude, Longitude                  float64
 	HasPosition                          bool
 }
