@@ -94,7 +94,7 @@ func (a *asker) lines(from io.Reader) bool {
 		case errors.Is(err, io.EOF):
 			return true
 		case err != nil:
-			a.put(&geoQuestion{err: fmt.Errorf("reading standard input: %w", err), ended: true})
+			a.put(&geoQuestion{err: readFailed(err), ended: true})
 			return false
 		}
 	}

@@ -61,8 +61,8 @@ func (o *geoObjects) row(r *geoRow) error {
 		o.Text(f.name, f.text)
 	}
 	o.Uint("asn", uint64(loc.ASN), loc.ASN != 0)
-	o.Float("latitude", loc.Latitude, loc.HasPosition)
-	o.Float("longitude", loc.Longitude, loc.HasPosition)
+	o.Degrees("latitude", loc.Latitude, loc.HasPosition)
+	o.Degrees("longitude", loc.Longitude, loc.HasPosition)
 	o.Text("range", rangeText(r.loc))
 	o.Text("special", loc.Special)
 	o.Text("via", viaText(loc))

@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"net/netip"
 
 	"github.com/sockeye-net/sockeye/geoip"
@@ -64,11 +64,12 @@ func (p *places) none() bool { return len(p.Open) == 0 }
 
 // errNoDatabase says what to do where there is none.
 func (e *Env) errNoDatabase() error {
-	where := geodb.UpdateFolder(e.Getenv)
-	if where == "" {
-		where = "a folder of SOCKEYE_GEO_PATH"
-	}
-	return fmt.Errorf("there is no database of addresses: put one (QQWry.dat, .mmdb, .xdb, .ipdb) into %s, or configure its address and run sockeye geo update", where)
+	return errors.New("there is no database of addresses: " + e.howToGetDatabase())
+}
+
+func (e *Env) howToGetDatabase() string {
+	where := cmp.Or(geodb.UpdateFolder(e.Getenv), "a folder that SOCKEYE_GEO_PATH names")
+	return "put one (qqwry.dat, or an .mmdb, .xdb or .ipdb file) into " + where + ", or see sockeye geo update --help"
 }
 
 // Lookup returns where an address is, or nil where nothing is known.
