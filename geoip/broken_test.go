@@ -122,6 +122,19 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// A file whose transfer was cut off is told from a whole one when it is opened: the end of each format is looked at.
+func TestCutOff(t *testing.T) {
+	for f, b := range samples() {
+		for _, n := range []int{1, 2, 3, 5, 7, len(b) / 3, len(b) / 2} {
+			if _, err := geoip.Open(write(t, "database", b[:len(b)-n]), geoip.As(f)); err == nil {
+				t.Errorf("%v opens without its last %d bytes", f, n)
+			} else {
+				explained(t, err)
+			}
+		}
+	}
+}
+
 func try(t *testing.T, path string, f geoip.Format, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, b, 0o644); err != nil {
