@@ -38,16 +38,20 @@ type generation struct {
 }
 
 // openGeneration opens a file. A mapping is undone when the generation is garbage: only then is it certain that no
-// lookup reads it, without one having to count them.
+// lookup reads it, without one having to count them. That of a file which cannot be opened is undone at once.
 func openGeneration(path string, opt options) (*generation, error) {
 	g := &generation{path: path}
 	if err := g.load(opt); err != nil {
 		return nil, err
 	}
-	if g.mapped {
+	err := g.decode(opt)
+	switch {
+	case err == nil && g.mapped:
 		runtime.AddCleanup(g, unmapFile, g.data)
+	case g.mapped:
+		unmapFile(g.data)
 	}
-	if err := g.decode(opt); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return g, nil
