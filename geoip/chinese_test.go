@@ -64,6 +64,10 @@ func TestXDBPlace(t *testing.T) {
 		{"United States|California|0|Google LLC|US", 3, place{Country: "United States", ISO: "US", Region: "California", ISP: "Google LLC"}},
 		{"0|0|内网IP|内网IP|0", 3, place{City: "内网IP", ISP: "内网IP"}},
 		{"0|0|0|内网IP|内网IP", 2, place{City: "内网IP", ISP: "内网IP"}},
+		{"英国|0|英格兰|伦敦|BT", 2, place{Country: "英国", ISO: "GB", Region: "英格兰", City: "伦敦", ISP: "BT"}},
+		{"英国|英格兰|伦敦|BT|GB", 2, place{Country: "英国", ISO: "GB", Region: "英格兰", City: "伦敦", ISP: "BT"}},
+		{"Tuvalu|0|0|0|TV|-8.5|179.2", 3, place{Country: "Tuvalu", ISO: "TV"}},
+		{"Nowhere|0|0|0|TV|-8.5|179.2", 3, place{Country: "Nowhere", ISO: "TV"}},
 		{"Australia", 3, place{Country: "Australia", ISO: "AU"}},
 		{"", 3, place{}},
 	} {
@@ -107,9 +111,16 @@ func TestMMDBPlace(t *testing.T) {
 			place{Country: "Norway", ISO: "NO", Region: "Oslo County", City: "Oslo", Latitude: 59.5, Longitude: 10.5, HasPosition: true}},
 		"ip-location-db": {m{"country_code": "jp", "state1": "Tokyo", "city": "Chiyoda", "latitude": 35.5, "longitude": 139.75},
 			place{Country: "Japan", ISO: "JP", Region: "Tokyo", City: "Chiyoda", Latitude: 35.5, Longitude: 139.75, HasPosition: true}},
+		"ipinfo country and system": {m{"country": "XK", "country_name": "Republic of Kosova", "asn": "as13335", "as_name": "Cloudflare, Inc."},
+			place{Country: "Republic of Kosova", ISO: "XK", ASN: 13335, Org: "Cloudflare, Inc."}},
+		"a number with a sign":          {m{"asn": int(13335)}, place{ASN: 13335}},
+		"a number that is none":         {m{"asn": int(-1), "as_number": uint64(1 << 40)}, place{}},
+		"sing-geoip":                    {"cn", place{Country: "China", ISO: "CN"}},
 		"IP2Location without knowledge": {m{"country": m{"iso_code": "-", "names": m{"en": "-"}}, "city": m{"names": m{"en": "-"}}}, place{}},
 		"of no use":                     {m{"country": []any{}, "city": uint64(7), "location": "x", "asn": "ASx", "subdivisions": []any{uint64(1)}}, place{}},
 		"no map":                        {"text", place{}},
+		"no country":                    {"1x", place{}},
+		"a list":                        {[]any{"cn"}, place{}},
 	} {
 		if got := mmdbPlace(c.record, []string{"zh-CN", "en"}); got != c.want {
 			t.Errorf("%s is\n%+v, want\n%+v", name, got, c.want)
