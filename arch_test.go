@@ -40,6 +40,7 @@ var layers = map[string]layer{
 		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe"}},
 	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2", "golang.org/x/text/"}, dirs: []string{"netstat", "ifstat", "geoip"}},
 	"finders": {rank: 3, peers: true, libs: []string{"github.com/BurntSushi/toml"}, dirs: []string{"internal/config", "internal/geodb"}},
+	"fetch":   {rank: 3, libs: []string{xsys}, dirs: []string{"internal/geofetch"}},
 	"watch":   {rank: 3, libs: []string{xsys}, dirs: []string{"watch"}},
 	"view":    {rank: 4, dirs: []string{"internal/view", "internal/annotate"}},
 	"records": {rank: 5, libs: []string{"modernc.org/sqlite", "github.com/prometheus/", "go.opentelemetry.io/"}, dirs: []string{"internal/history", "internal/metrics"}},
