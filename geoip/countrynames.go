@@ -1,7 +1,8 @@
 package geoip
 
 // countryNames are the English short names by code, in the order of the codes. Names and codes are those of Unicode's CLDR
-// (golang.org/x/text/language/display v0.43.0) with the present names of MK, SZ and TR, and the names that address databases use besides.
+// (golang.org/x/text/language/display v0.43.0) with the present names of MK, SZ and TR, and the names that address databases
+// use besides.
 var countryNames = [...][2]string{
 	{"AD", "Andorra"}, {"AE", "United Arab Emirates"}, {"AF", "Afghanistan"}, {"AG", "Antigua & Barbuda"},
 	{"AI", "Anguilla"}, {"AL", "Albania"}, {"AM", "Armenia"}, {"AO", "Angola"}, {"AQ", "Antarctica"},
