@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sockeye-net/sockeye/internal/config"
+	"github.com/sockeye-net/sockeye/internal/view"
 )
 
 const geoLong = `Say where addresses are: country, region, city, provider, autonomous system.
@@ -88,10 +89,8 @@ func (e *Env) geo(ctx context.Context, f *geoFlags, args []string) error {
 	if len(f.lang) > 0 {
 		cfg.Geo.Languages = f.lang
 	}
-	if f.where || f.annotate {
-		if len(args) > 0 {
-			return fmt.Errorf("%s takes no addresses, as it has %q", map[bool]string{true: "--where", false: "--annotate"}[f.where], args[0])
-		}
+	if len(args) > 0 && (f.where || f.annotate) {
+		return fmt.Errorf("--where and --annotate take no addresses; there is %q", view.CleanText(args[0]))
 	}
 	if f.where {
 		return e.geoWhere(cfg, f)
@@ -113,7 +112,6 @@ type geoRun struct {
 	places *places
 	write  geoWriter
 
-	answers  int
 	unknown  int  // addresses about which nothing is known
 	failures int  // questions that could not be answered
 	told     bool // that there is no database
@@ -126,9 +124,12 @@ func (e *Env) geoAnswer(ctx context.Context, p *places, f *geoFlags, args []stri
 	if err != nil {
 		return err
 	}
-	if streamed && e.Interactive {
-		fmt.Fprintln(e.Stderr, "sockeye: reading addresses and names from the terminal, one a line")
+	if streamed {
+		e.settle()
+		e.askTerminal()
 	}
+	ctx, stop := context.WithCancel(ctx) // so that no question is left behind
+	defer stop()
 	r := &geoRun{env: e, places: p, write: write}
 	notes := partials{env: e}
 	notes.add(p.partial())
@@ -143,6 +144,13 @@ func (e *Env) geoAnswer(ctx context.Context, p *places, f *geoFlags, args []stri
 	return r.verdict()
 }
 
+// askTerminal says that the command waits for a person, who may not expect it.
+func (e *Env) askTerminal() {
+	if e.Interactive {
+		fmt.Fprintln(e.Stderr, "sockeye: reading addresses and names from the terminal, one a line")
+	}
+}
+
 func errorList(err error) []error {
 	if err == nil {
 		return nil
@@ -150,12 +158,17 @@ func errorList(err error) []error {
 	return []error{err}
 }
 
-// run answers questions in their order, and writes what is answered before it waits.
+// run answers questions in their order.
 func (r *geoRun) run(ctx context.Context, asked <-chan *geoQuestion) error {
 	for {
-		q, ok, err := r.next(ctx, asked)
-		if !ok || err != nil {
+		q, ok, err := await(ctx, r, asked)
+		if err != nil || !ok {
 			return err
+		}
+		if q.resolved != nil {
+			if _, _, err := await(ctx, r, q.resolved); err != nil {
+				return err
+			}
 		}
 		if err := r.answer(q); err != nil {
 			return err
@@ -163,37 +176,21 @@ func (r *geoRun) run(ctx context.Context, asked <-chan *geoQuestion) error {
 	}
 }
 
-// next is the next question, once its name is resolved.
-func (r *geoRun) next(ctx context.Context, asked <-chan *geoQuestion) (q *geoQuestion, ok bool, err error) {
+// await receives, and writes what is answered before it waits. An interrupt, which also ends the questions, is an error.
+func await[T any](ctx context.Context, r *geoRun, from <-chan T) (v T, ok bool, err error) {
 	select {
-	case q, ok = <-asked:
-	default:
-		if err := r.write.flush(); err != nil {
-			return nil, false, writeFailed(err)
-		}
-		select {
-		case q, ok = <-asked:
-		case <-ctx.Done():
-			return nil, false, ctx.Err()
-		}
-	}
-	if !ok || q.resolved == nil {
-		return q, ok, nil
-	}
-	select {
-	case <-q.resolved:
-		return q, true, nil
+	case v, ok = <-from:
+		return v, ok, ctx.Err()
 	default:
 	}
 	if err := r.write.flush(); err != nil {
-		return nil, false, writeFailed(err)
+		return v, false, writeFailed(err)
 	}
 	select {
-	case <-q.resolved:
-		return q, true, nil
+	case v, ok = <-from:
 	case <-ctx.Done():
-		return nil, false, ctx.Err()
 	}
+	return v, ok, ctx.Err()
 }
 
 func (r *geoRun) answer(q *geoQuestion) error {
@@ -207,7 +204,6 @@ func (r *geoRun) answer(q *geoQuestion) error {
 	}
 	for _, a := range q.addrs {
 		row := geoRow{host: q.host(), addr: a, loc: r.places.Lookup(a)}
-		r.answers++
 		if row.loc == nil {
 			r.nothing()
 		}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/geodb"
+	"github.com/sockeye-net/sockeye/internal/testutil"
 	"github.com/sockeye-net/sockeye/internal/testutil/testdb"
 )
 
@@ -137,8 +138,8 @@ func TestGeoExitCodes(t *testing.T) {
 		{"geo -n two.example", 2, "sockeye: two.example: not an address, and names are not looked up with -n\n"},
 		{"geo --json --csv 1.2.3.4", 2, "sockeye: --json, --jsonl and --csv exclude each other\n"},
 		{"geo --color blue 1.2.3.4", 2, "sockeye: --color is auto, always or never, not \"blue\"\n"},
-		{"geo --annotate 1.2.3.4", 2, "sockeye: --annotate takes no addresses, as it has \"1.2.3.4\"\n"},
-		{"geo --where 1.2.3.4", 2, "sockeye: --where takes no addresses, as it has \"1.2.3.4\"\n"},
+		{"geo --annotate 1.2.3.4", 2, "sockeye: --where and --annotate take no addresses; there is \"1.2.3.4\"\n"},
+		{"geo --where 1.2.3.4", 2, "sockeye: --where and --annotate take no addresses; there is \"1.2.3.4\"\n"},
 	} {
 		w, dir := geoWorld(t)
 		writeQQWry(t, dir)
@@ -373,6 +374,7 @@ func TestGeoStreams(t *testing.T) {
 
 // TestGeoInterrupted: an interrupt ends the command while it waits for a line, or for a name.
 func TestGeoInterrupted(t *testing.T) {
+	testutil.CheckLeaks(t)
 	for _, line := range []string{"geo", "geo slow.example"} {
 		w, dir := geoWorld(t)
 		writeQQWry(t, dir)
@@ -382,25 +384,70 @@ func TestGeoInterrupted(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		ctx2, cancel2 := context.WithCancel(ctx)
-		time.AfterFunc(10*time.Millisecond, cancel2)
-		if code := w.Run(ctx2, strings.Fields(line)); code != exitUnknown {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, cancel)
+		if code := w.Run(ctx, strings.Fields(line)); code != exitUnknown {
 			t.Errorf("%s: exit %d", line, code)
 		}
+		if w.err.Len() > 0 || w.out.Len() > 0 {
+			t.Errorf("%s says %q %q", line, w.err.String(), w.out.String())
+		}
 		ask.Close()
-		cancel2()
-		cancel()
 	}
 }
 
 func TestGeoWriteFails(t *testing.T) {
+	testutil.CheckLeaks(t)
 	for _, line := range []string{"geo 1.2.3.4", "geo --json 1.2.3.4", "geo", "geo --csv -", "geo --where", "geo --where --json"} {
 		w, dir := geoWorld(t)
 		writeQQWry(t, dir)
 		w.Stdin, w.Stdout = strings.NewReader(strings.Repeat("1.2.3.4\n", 2000)), fullDisk{errors.New("no space left")}
 		w.check(t, line, exitUnknown, "sockeye: writing the output: no space left\n")
 	}
+}
+
+// TestGeoTerminal: a person is told that the command waits.
+func TestGeoTerminal(t *testing.T) {
+	w, dir := geoWorld(t)
+	writeQQWry(t, dir)
+	w.Interactive, w.Stdin = true, strings.NewReader("1.2.3.4\n")
+	w.check(t, "geo", exitFound, "sockeye: reading addresses and names from the terminal, one a line\n")
+	w.check(t, "geo 1.2.3.4", exitFound, "")
+}
+
+// FuzzGeoInput: each line that is not blank is one question, in its order, whatever it holds; and nothing is asked of a name
+// server that is no name.
+func FuzzGeoInput(f *testing.F) {
+	for _, text := range []string{"1.2.3.4\n", "a.example\r\n\n::1", "\ufeff \n[::1]:80\nx y", "\x00\xff\n-", strings.Repeat("a", 1024) + "\n" + strings.Repeat("b", 1025)} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want []string
+		for line := range strings.SplitSeq(string(text), "\n") {
+			if line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")); line != "" {
+				want = append(want, line)
+			}
+		}
+		e := &Env{Stdin: bytes.NewReader(text), Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
+			if host == "" || len(host) > 253 || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+				t.Errorf("%q is resolved", host)
+			}
+			return nil, errors.New("no")
+		}}
+		n := 0
+		for q := range e.questions(t.Context(), new(geoFlags), nil) {
+			if q.resolved != nil {
+				<-q.resolved
+			}
+			if n == len(want) || !strings.HasPrefix(want[n], q.text) || q.ended || q.err == nil && len(q.addrs) == 0 {
+				t.Fatalf("question %d is %+v of %q", n, q, want)
+			}
+			n++
+		}
+		if n != len(want) {
+			t.Errorf("%d questions of %q", n, want)
+		}
+	})
 }
 
 // TestGeoDoesNotOpenFifo: a pipe that is named like a database would make the command wait for ever.

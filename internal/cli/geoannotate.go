@@ -21,6 +21,7 @@ func (e *Env) geoAnnotate(ctx context.Context, p *places, f *geoFlags) error {
 	if p.none() {
 		e.note(e.errNoDatabase())
 	}
+	e.settle()
 	notes := partials{env: e}
 	notes.add(p.partial())
 	err = e.annotate(ctx, annotate.New(&markedWriter{e.Stdout}, p.behind(color)))
