@@ -63,7 +63,7 @@ func (t *target) move(f *os.File) error {
 func (t *target) moveAside(from string, why error) error {
 	aside := strings.TrimSuffix(from, tempSuffix) + asideSuffix
 	if rename(t.file, aside) != nil {
-		return fmt.Errorf("%s is in use by a program that does not let it be replaced: end that, and update again (%w)", t.file, why)
+		return fmt.Errorf("the file is in use by a program that does not let it be replaced, or not this user's: end that, and update again (%w)", errors.Unwrap(why))
 	}
 	if err := rename(from, t.file); err != nil {
 		return errors.Join(err, rename(aside, t.file))
