@@ -55,7 +55,9 @@ func writeCities(t *testing.T, dir, name, kind string) string {
 	rows := []testdb.Row{addrRow("1.2.3.0", "1.2.3.127", "")}
 	return writeDB(t, dir, name, testdb.MMDB(rows, 28, true, kind, func(testdb.Row) any {
 		rec := map[string]any{"country": map[string]any{"iso_code": "CN", "names": map[string]any{"en": "China", "zh-CN": "中国"}}}
-		if strings.Contains(kind, "City") {
+		if strings.Contains(kind, "Country") {
+			rec["country"] = map[string]any{"iso_code": "HK"}
+		} else {
 			rec["city"] = map[string]any{"names": map[string]any{"en": "Hangzhou", "zh-CN": "杭州"}}
 			rec["location"] = map[string]any{"latitude": 30.2936, "longitude": 120.1614}
 		}
@@ -217,7 +219,8 @@ func TestGeoConfig(t *testing.T) {
 	w.check(t, "geo 1.2.3.4", exitUnknown, "sockeye: configuration "+filepath.Join(conf, "config.toml")+": line 2: there is no key \"geo.database\"\n")
 }
 
-// TestGeoFinest: of what is found, a database of countries does not hide the cities of another, whatever their names.
+// TestGeoFinest: of what is found, a database of countries does not hide the cities of another that does not agree, whatever
+// their names.
 func TestGeoFinest(t *testing.T) {
 	w, dir := geoWorld(t)
 	writeCities(t, dir, "a.mmdb", "GeoLite2-Country")

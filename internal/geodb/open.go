@@ -32,7 +32,7 @@ func Open(files []string, opts ...geoip.Option) *Databases {
 }
 
 // OpenFound opens what Find has found. Those that know countries only are asked last: in a [geoip.Set] the first that knows
-// a country tells the whole place, and would hide another's city.
+// a country decides, and would hide the city of one that does not agree.
 func OpenFound(files []string, opts ...geoip.Option) *Databases {
 	d := Open(files, opts...)
 	slices.SortStableFunc(d.Open, func(a, b *geoip.DB) int { return coarse(a) - coarse(b) })
