@@ -34,6 +34,8 @@ its autonomous system. QQWry.dat, ipv6wry.db, MaxMind's MMDB and others' in that
 format, ip2region's xdb, ipip.net's ipdb and the old GeoIP.dat are read.
 Special-purpose ranges (private, loopback, documentation, ...) need no database.
 
+sockeye geo update fetches new ones.
+
 The configuration file is $SOCKEYE_CONFIG, or else sockeye/config.toml in
 ~/.config or /etc (Windows: %AppData%, %ProgramData%):
 
@@ -71,6 +73,7 @@ func (e *Env) geoCommand() *cobra.Command {
 	for _, name := range []string{"json", "jsonl", "csv"} {
 		cmd.MarkFlagsMutuallyExclusive("annotate", name)
 	}
+	cmd.AddCommand(e.geoUpdateCommand())
 	completeDatabases(cmd)
 	completeWords(cmd, "lang", []string{"en", "zh-CN", "CN", "EN", "de", "es", "fr", "ja", "pt-BR", "ru"})
 	return cmd
