@@ -201,24 +201,28 @@ func (r *geoRun) answer(q *geoQuestion) error {
 	case q.ended: // standard input could not be read to its end
 		return q.err
 	case q.err != nil:
-		r.failures++
-		r.env.complain(q.err)
-		return r.written(r.write.row(&geoRow{host: q.text, err: q.err}))
+		return r.fail(q)
 	}
 	for _, a := range q.addrs {
 		row := geoRow{host: q.host(), addr: a, loc: r.places.Lookup(a)}
 		if row.loc == nil {
 			r.nothing()
 		}
-		if err := r.written(r.write.row(&row)); err != nil {
-			return err
+		if err := r.write.row(&row); err != nil {
+			return writeFailed(err)
 		}
 	}
 	return nil
 }
 
-func (r *geoRun) written(err error) error {
-	if err != nil {
+// fail tells of a question that has no answer, behind the answers before it.
+func (r *geoRun) fail(q *geoQuestion) error {
+	r.failures++
+	if err := r.write.flush(); err != nil {
+		return writeFailed(err)
+	}
+	r.env.complain(q.err)
+	if err := r.write.row(&geoRow{host: q.text, err: q.err}); err != nil {
 		return writeFailed(err)
 	}
 	return nil

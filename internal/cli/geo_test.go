@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,6 +197,56 @@ func TestGeoBroken(t *testing.T) {
 	w.check(t, "geo 10.0.0.1 --db "+broken, exitUnknown, strings.Replace(note, "note: ", "", 1))
 	w.check(t, "geo 10.0.0.1 --db "+dir, exitUnknown, "sockeye: geoip: open "+dir+": not a regular file\n")
 	w.check(t, "geo 1.2.3.4 --db "+broken+" --db "+filepath.Join(dir, "qqwry.dat"), exitFound, note)
+}
+
+// TestGeoDamaged: where an address could not be looked up, that nothing is known about it is no answer.
+func TestGeoDamaged(t *testing.T) {
+	w, dir := geoWorld(t)
+	path := writeQQWry(t, dir)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := b[binary.LittleEndian.Uint32(b)+7:] // of the second range
+	record := b[int(entry[4])|int(entry[5])<<8|int(entry[6])<<16:]
+	copy(record[4:], []byte{1, 0xff, 0xff, 0xff}) // goes on behind the end of the file
+	writeDB(t, dir, "qqwry.dat", b)
+	for _, line := range []string{"geo 1.2.3.4 8.8.8.8", "geo --json 8.8.8.8 1.2.3.4"} {
+		if code := w.run(line); code != exitUnknown {
+			t.Errorf("%s: exit %d", line, code)
+		}
+		if got := w.err.String(); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "sockeye: note: geoip: lookup "+path) {
+			t.Errorf("%s says %q", line, got)
+		}
+		if !strings.Contains(w.out.String(), "美国") {
+			t.Errorf("%s: %s", line, w.out.String())
+		}
+		w.out.Reset()
+		w.err.Reset()
+	}
+	w.Stdin = strings.NewReader("1.2.3.4 8.8.8.8\n")
+	if code := w.run("geo -a"); code != exitFound || w.out.String() != "1.2.3.4 8.8.8.8 [美国, 谷歌公司DNS服务器]\n" ||
+		!strings.HasPrefix(w.err.String(), "sockeye: note: geoip: lookup "+path) {
+		t.Errorf("exit %d: %q, %q", code, w.out.String(), w.err.String())
+	}
+}
+
+// TestResolveHost: the system's resolver is asked, which knows this name everywhere (RFC 6761, 6.3).
+func TestResolveHost(t *testing.T) {
+	addrs, err := resolveHost(t.Context(), "localhost")
+	if err != nil {
+		t.Skip("there is no localhost here: ", err)
+	}
+	for _, a := range addrs {
+		if !a.Unmap().IsLoopback() {
+			t.Errorf("localhost is %v", addrs)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := resolveHost(ctx, "example.invalid"); err == nil {
+		t.Error("the context is not obeyed")
+	}
 }
 
 // TestGeoConfig: databases and languages of the file are used, --db and --lang count more, and an error in the file says
