@@ -64,10 +64,7 @@ func (u *updateWorld) update(t *testing.T, code int, words ...string) (stdout, s
 	t.Helper()
 	u.out.Reset()
 	u.err.Reset()
-	cmd := u.geoUpdateCommand()
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.SetArgs(words)
-	if got := u.finish(cmd.ExecuteContext(context.Background())); got != code {
+	if got := u.Run(context.Background(), append([]string{"geo", "update"}, words...)); got != code {
 		t.Errorf("update %q: exit %d, want %d; %s", words, got, code, &u.err)
 	}
 	return u.out.String(), u.err.String()
