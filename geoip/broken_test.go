@@ -16,7 +16,8 @@ import (
 
 func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
-	for name, b := range map[string][]byte{"empty": {}, "text": []byte("hello, world: this is no database"), "zeros": make([]byte, 4096)} {
+	for name, b := range map[string][]byte{"empty": {}, "text": []byte("hello, world: this is no database"), "zeros": make([]byte, 4096),
+		"the end of a GeoIP.dat": []byte("hello, world: this is no database \xff\xff\xff\x01")} {
 		_, err := geoip.Open(write(t, name, b))
 		var oe *geoip.OpError
 		if !errors.As(err, &oe) || oe.Op != "open" || filepath.Base(oe.Path) != name {
