@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sockeye-net/sockeye/geoip"
 	"github.com/sockeye-net/sockeye/internal/view"
 )
 
@@ -24,7 +26,18 @@ func (f *placeFlags) addTo(cmd *cobra.Command) {
 // locator answers a command where addresses are. A nil one is for a command that does not ask.
 type locator struct {
 	*places
-	without error // why nothing but special-purpose ranges is known; nil where there is a database
+	without error          // why nothing but special-purpose ranges is known; nil where there is a database
+	last    geoip.Location // a place that is looked up: the names keep what they want of it
+}
+
+// place asks the databases, without a copy for each address.
+func (l *locator) place(a netip.Addr) *geoip.Location {
+	var err error
+	if l.last, err = l.Set.Lookup(a); err != nil {
+		l.failed = true
+		l.add(err)
+	}
+	return &l.last
 }
 
 // locate opens databases where places are needed, and has the names ask them. It fails where a database must be asked and
@@ -47,7 +60,7 @@ func (e *Env) locate(f *placeFlags, needs view.Needs, names *view.Names) (*locat
 	if l.without != nil && needs.GeoDB {
 		return nil, errors.Join(l.without, l.Close())
 	}
-	names.Place = p.Lookup
+	names.Place = l.place
 	return l, nil
 }
 
@@ -63,7 +76,7 @@ func (l *locator) missing() []error {
 }
 
 // unsure reports whether an address could not be looked up, so that a filter of places may have missed it.
-func (l *locator) unsure() bool { return l != nil && len(l.partial()) > len(l.Failed) }
+func (l *locator) unsure() bool { return l != nil && l.failed }
 
 func (l *locator) close() {
 	if l != nil {

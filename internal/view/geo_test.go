@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -307,25 +309,69 @@ func TestPlacesAreAskedLast(t *testing.T) {
 	}
 }
 
-// TestRememberedIsBounded: a command that runs for days forgets addresses, and finds them again.
-func TestRememberedIsBounded(t *testing.T) {
+// TestPlacesTakeTurns: addresses share slots, and each is answered with its own place all the same; sorting asks for
+// each once.
+func TestPlacesTakeTurns(t *testing.T) {
 	asked := 0
+	var loc geoip.Location
 	names := &Names{Place: func(a netip.Addr) *geoip.Location {
 		asked++
 		b := a.As4()
-		return &geoip.Location{City: string(rune('a' + b[3]%26)), ASN: uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3]), Source: "x"}
-	}}
-	for i := range 3 * maxRemembered {
-		a := netip.AddrFrom4([4]byte{1, byte(i >> 16), byte(i >> 8), byte(i)})
-		if p := names.placeAt(a); p == nil || p.asn != uint32(i) {
-			t.Fatalf("%v: %+v", a, p)
+		loc = geoip.Location{City: a.String(), ASN: 1 + uint32(b[1])<<16 + uint32(b[2])<<8 + uint32(b[3]), Source: "x"}
+		if b[3] == 7 {
+			return nil
 		}
-		if len(names.book.byAddr) > maxRemembered || len(names.book.places) > maxRemembered {
-			t.Fatalf("%d addresses, %d places", len(names.book.byAddr), len(names.book.places))
+		return &loc
+	}}
+	const many = 3 * placeSlots
+	sockets := make([]netstat.Socket, many)
+	for i := range sockets {
+		sockets[i].Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, byte(i >> 16), byte(i >> 8), byte(i)}), 1)
+	}
+	for _, i := range rand.Perm(many) {
+		s := &sockets[i]
+		if n, known := partNumberOf(names, s); known && n != i+1 || known == (byte(i) == 7) {
+			t.Fatalf("%v: %d, %v", s.Remote, n, known)
+		}
+		if got := names.PlaceOf(s.Remote.Addr()); got != "" && !strings.HasPrefix(got, s.Remote.Addr().String()+" AS") {
+			t.Fatalf("%v is in %s", s.Remote, got)
 		}
 	}
-	if asked != 3*maxRemembered {
-		t.Errorf("asked %d times", asked)
+	o, _, _ := ParseOrder("-asn", names)
+	asked = 0
+	sorted := o.Sort(sockets)
+	if asked > many {
+		t.Errorf("asked %d times for %d addresses", asked, many)
+	}
+	var last *netstat.Socket
+	for _, s := range sorted {
+		if last != nil && o.Compare(last, s) > 0 || last == s {
+			t.Fatalf("%v before %v", last.Remote, s.Remote)
+		}
+		last = s
+	}
+}
+
+// partNumberOf is the number that the column asn shows.
+func partNumberOf(n *Names, s *netstat.Socket) (int, bool) {
+	text := string(Columns("asn")[0].Append(n, nil, s))
+	number, _ := strconv.Atoi(text)
+	return number, n.placeOf(s) != nil
+}
+
+// TestCompareInOneSlot: two addresses that share a slot are compared by their own places.
+func TestCompareInOneSlot(t *testing.T) {
+	var b placeBook
+	first := netip.MustParseAddr("1.0.0.1")
+	second := first.Next()
+	for b.slot(second) != b.slot(first) {
+		second = second.Next()
+	}
+	names := &Names{Place: func(a netip.Addr) *geoip.Location { return &geoip.Location{City: a.String(), Source: "x"} }}
+	x, y := &netstat.Socket{Remote: netip.AddrPortFrom(first, 1)}, &netstat.Socket{Remote: netip.AddrPortFrom(second, 1)}
+	o, _, _ := ParseOrder("city", names)
+	if want := strings.Compare(first.String(), second.String()); o.Compare(x, y) != want || o.Compare(y, x) != -want || o.Compare(x, x) != 0 {
+		t.Errorf("%v and %v: %d, %d", first, second, o.Compare(x, y), o.Compare(y, x))
 	}
 }
 
@@ -373,6 +419,14 @@ func TestPlacesDoNotAllocate(t *testing.T) {
 		}
 		if n := testing.AllocsPerRun(1000, func() { w.Row(&sockets[1]); w.Row(&sockets[2]) }); n != 0 {
 			t.Errorf("format %d: %v allocations", format, n)
+		}
+	}
+}
+
+func TestIsPrint(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if isPrint(r) != strconv.IsPrint(r) {
+			t.Fatalf("%U", r)
 		}
 	}
 }
