@@ -144,6 +144,26 @@ func try(t *testing.T, path string, f geoip.Format, b []byte) {
 	use(t, path, f)
 }
 
+// A file that was cut off is not known by its content any more; but if its name says what it should be, the error says where
+// it is broken.
+func TestCutOffNamed(t *testing.T) {
+	for name, f := range map[string]geoip.Format{"qqwry.dat": geoip.QQWry, "QQWry_20241016.dat": geoip.QQWry, "city.MMDB": geoip.MMDB,
+		"qqwry.ipdb": geoip.IPDB, "qqwry.xdb": geoip.XDB, "GeoIPASNum.dat": geoip.GeoIPDat, "ipv6wry.db": geoip.IPv6Wry} {
+		b := samples()[f]
+		_, err := geoip.Open(write(t, name, b[:len(b)/2]))
+		var fe *geoip.FormatError
+		if !errors.As(err, &fe) || fe.Format != f || fe.Offset < 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := geoip.Open(write(t, name, b)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := geoip.Open(write(t, "qqwry.dat", []byte("<html>404 not found</html>"))); !errors.Is(err, geoip.ErrUnknownFormat) {
+		t.Error(err)
+	}
+}
+
 // A record that leads back to itself is an error, not a loop.
 func TestEndlessRedirects(t *testing.T) {
 	for name, mode := range map[string]byte{"first": 1, "second": 2} {

@@ -26,6 +26,9 @@ const (
 )
 
 func openMMDB(b []byte, opt options) (engine, error) {
+	if !endsMMDB(b) {
+		return nil, geodat.Errorf(max(0, len(b)-mmdbEnd), "no metadata from here to the end of the file, at %d", len(b))
+	}
 	r, err := maxminddb.OpenBytes(b)
 	if err != nil {
 		return nil, mmdbError(-1, err)

@@ -2,6 +2,7 @@ package geoip
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
@@ -92,6 +93,24 @@ func (g *generation) decode(opt options) (err error) {
 	if g.format = opt.format; g.format == 0 {
 		g.format = sniff(g.data)
 	}
+	if g.format == 0 {
+		return g.unknown(opt)
+	}
+	return g.decodeAs(opt)
+}
+
+// unknown is the error of a file that is of no known format. Where its name says what it should be, it says what is wrong
+// with that: mostly, that the file was cut off.
+func (g *generation) unknown(opt options) error {
+	g.format = named(g.path)
+	err := g.decodeAs(opt)
+	if e := (*FormatError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("%w: %w", ErrUnknownFormat, e)
+	}
+	return err
+}
+
+func (g *generation) decodeAs(opt options) (err error) {
 	g.source = g.format.String()
 	switch g.format {
 	case QQWry:
