@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ func (f *placeFlags) addTo(cmd *cobra.Command) {
 type locator struct {
 	*places
 	without error          // why nothing but special-purpose ranges is known; nil where there is a database
+	checked time.Time      // when it was last looked whether they were replaced
 	last    geoip.Location // a place that is looked up: the names keep what they want of it
 }
 
@@ -53,7 +55,7 @@ func (e *Env) locate(f *placeFlags, needs view.Needs, names *view.Names) (*locat
 	if err != nil {
 		return nil, err
 	}
-	l := &locator{places: p}
+	l := &locator{places: p, checked: e.Now()}
 	if p.none() {
 		l.without = e.errNoDatabase()
 	}
@@ -62,6 +64,26 @@ func (e *Env) locate(f *placeFlags, needs view.Needs, names *view.Names) (*locat
 	}
 	names.Place = l.place
 	return l, nil
+}
+
+// checkDatabases is how often a command that runs for long looks whether a database was replaced.
+const checkDatabases = time.Minute
+
+// refresh takes up databases that were replaced meanwhile.
+func (l *locator) refresh(now time.Time, names *view.Names) {
+	if l == nil || now.Sub(l.checked) < checkDatabases {
+		return
+	}
+	l.checked = now
+	for _, db := range l.Open {
+		changed, err := db.Reload()
+		if err != nil {
+			l.add(err)
+		}
+		if changed {
+			names.ForgetPlaces()
+		}
+	}
 }
 
 // missing is what could not be opened or read so far, and whether there was anything to ask.

@@ -47,6 +47,9 @@ func (n *Names) Forget() {
 	clear(n.details)
 }
 
+// ForgetPlaces drops what was found out about addresses, because the databases say something else now.
+func (n *Names) ForgetPlaces() { n.book = placeBook{} }
+
 // User is the name of the user, or its number in decimal.
 func (n *Names) User(uid uint32) string {
 	if n == nil {
