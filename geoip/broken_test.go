@@ -148,7 +148,7 @@ func try(t *testing.T, path string, f geoip.Format, b []byte) {
 // it is broken.
 func TestCutOffNamed(t *testing.T) {
 	for name, f := range map[string]geoip.Format{"qqwry.dat": geoip.QQWry, "QQWry_20241016.dat": geoip.QQWry, "city.MMDB": geoip.MMDB,
-		"qqwry.ipdb": geoip.IPDB, "qqwry.xdb": geoip.XDB, "GeoIPASNum.dat": geoip.GeoIPDat, "ipv6wry.db": geoip.IPv6Wry} {
+		"qqwry.ipdb": geoip.IPDB, "qqwry.xdb": geoip.XDB, "GeoIPASNum.dat": geoip.GeoIPDat, "GeoLiteCity.dat": geoip.GeoIPDat, "ipv6wry.db": geoip.IPv6Wry} {
 		b := samples()[f]
 		_, err := geoip.Open(write(t, name, b[:len(b)/2]))
 		var fe *geoip.FormatError

@@ -58,8 +58,14 @@ func openGeneration(path string, opt options) (*generation, error) {
 	return g, nil
 }
 
-// load maps the file, or reads it where it cannot be mapped.
+var errNoFile = errors.New("not a regular file")
+
+// load maps the file, or reads it where it cannot be mapped. It looks at the path before it opens it, because to open a
+// pipe is to wait for its writer.
 func (g *generation) load(opt options) (err error) {
+	if g.stat, err = os.Stat(g.path); err == nil && !g.stat.Mode().IsRegular() {
+		return errNoFile
+	}
 	f, err := os.Open(g.path)
 	if err != nil {
 		return err
@@ -70,7 +76,7 @@ func (g *generation) load(opt options) (err error) {
 	}
 	switch size := g.stat.Size(); {
 	case !g.stat.Mode().IsRegular():
-		return errors.New("not a regular file")
+		return errNoFile
 	case size == 0:
 		return errors.New("the file is empty")
 	case size != int64(int(size)):

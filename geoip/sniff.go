@@ -56,7 +56,7 @@ func named(path string) Format {
 		return QQWry
 	case strings.HasPrefix(name, "ipv6wry"):
 		return IPv6Wry
-	case strings.HasPrefix(name, "geoip"):
+	case strings.HasPrefix(name, "geoip"), strings.HasPrefix(name, "geolite"):
 		return GeoIPDat
 	}
 	return 0
