@@ -36,7 +36,7 @@ A filter is an expression as ss has it, and more:
                               = != < <= > >=
   proto family type           tcp udp unix; 4 6; stream dgram seqpacket
   owner                       none, some, permission, time_wait, orphan, ...
-  country region city isp     where the remote end is: = != ~ !~ in any case; country is
+  country region city isp     where the remote end is: = != (in any case) ~ !~; country is
                               the name or the code (CN), isp also the organisation
   asn                         its autonomous system: = != < <= > >=; 13335 or AS13335
   special                     private, loopback, link_local, cgnat, documentation, ...
