@@ -350,6 +350,27 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
+// TestRepeated: a few thousand addresses that come again and again do not push each other out.
+func TestRepeated(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	for _, n := range []int{100, 1000, 5000} {
+		all, asked := make([]string, n), 0
+		for i := range all {
+			v := r.Uint32()
+			all[i] = netip.AddrFrom4([4]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)}).String() + "\n"
+		}
+		w := New(io.Discard, func(dst []byte, _ netip.Addr) []byte { asked++; return dst })
+		for range 100 * n {
+			if _, err := io.WriteString(w, all[r.IntN(n)]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asked > 10*n {
+			t.Errorf("%d addresses were asked about %d times, in %d lines", n, asked, 100*n)
+		}
+	}
+}
+
 // However many addresses there are, each has its own text, and only so many are remembered.
 func TestManyAddresses(t *testing.T) {
 	var in, want strings.Builder

@@ -17,7 +17,7 @@ const (
 type cache struct {
 	place Place
 	slots []slot
-	used  int
+	puts  int // since slots was made
 }
 
 type slot struct {
@@ -46,13 +46,11 @@ func (c *cache) append(dst []byte, a netip.Addr) []byte {
 	return dst
 }
 
+// put makes room when as many were put as fill a quarter of it, also where they took each other's slots.
 func (c *cache) put(s *slot, a netip.Addr, text []byte) {
-	if !s.addr.IsValid() {
-		c.used++
-	}
 	s.addr, s.text = a, append(s.text[:0], text...)
-	if c.used > len(c.slots)/4*3 && len(c.slots) < maxSlots {
-		c.slots, c.used = make([]slot, 4*len(c.slots)), 0 // to ask again costs less than to move
+	if c.puts++; c.puts > len(c.slots)/4 && len(c.slots) < maxSlots {
+		c.slots, c.puts = make([]slot, 4*len(c.slots)), 0 // to ask again costs less than to move
 	}
 }
 
