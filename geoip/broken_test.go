@@ -159,8 +159,10 @@ func TestCutOffNamed(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := geoip.Open(write(t, "qqwry.dat", []byte("<html>404 not found</html>"))); !errors.Is(err, geoip.ErrUnknownFormat) {
-		t.Error(err)
+	var fe *geoip.FormatError
+	page := []byte("<html>\r\n\t404 没有找到</html>\n")
+	if _, err := geoip.Open(write(t, "qqwry.dat", page)); !errors.Is(err, geoip.ErrUnknownFormat) || errors.As(err, &fe) {
+		t.Errorf("a page is told to be %v", err)
 	}
 }
 

@@ -108,6 +108,9 @@ func (g *generation) decode(opt options) (err error) {
 // unknown is the error of a file that is of no known format. Where its name says what it should be, it says what is wrong
 // with that: mostly, that the file was cut off.
 func (g *generation) unknown(opt options) error {
+	if isText(g.data) {
+		return ErrUnknownFormat
+	}
 	g.format = named(g.path)
 	err := g.decodeAs(opt)
 	if e := (*FormatError)(nil); errors.As(err, &e) {

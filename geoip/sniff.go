@@ -40,6 +40,11 @@ func sniff(b []byte) Format {
 
 func endsMMDB(b []byte) bool { return bytes.Contains(b[max(0, len(b)-mmdbEnd):], []byte(mmdbMarker)) }
 
+// isText tells that a file begins like a text, which no database does: it mostly is what a server said instead of sending one.
+func isText(b []byte) bool {
+	return !bytes.ContainsFunc(b[:min(len(b), 512)], func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\f\r", r) })
+}
+
 // named tells the format that a file should have by its name, or 0.
 func named(path string) Format {
 	name := strings.ToLower(filepath.Base(path))
