@@ -197,6 +197,34 @@ func TestGeoBroken(t *testing.T) {
 	w.check(t, "geo 10.0.0.1 --db "+broken, exitUnknown, strings.Replace(note, "note: ", "", 1))
 	w.check(t, "geo 10.0.0.1 --db "+dir, exitUnknown, "sockeye: geoip: open "+dir+": not a regular file\n")
 	w.check(t, "geo 1.2.3.4 --db "+broken+" --db "+filepath.Join(dir, "qqwry.dat"), exitFound, note)
+	missing := filepath.Join(dir, "missing.mmdb")
+	if code := w.run("geo 1.2.3.4 --db " + missing); code != exitUnknown || strings.Count(w.err.String(), missing) != 1 {
+		t.Errorf("exit %d: %q", code, w.err.String())
+	}
+}
+
+// TestGeoUnasked: what is not known may be in the database that was named and does not open. One that was found in a folder
+// may be anything.
+func TestGeoUnasked(t *testing.T) {
+	w, dir := geoWorld(t)
+	asn := writeSystems(t, dir, "asn.mmdb")
+	broken := writeDB(t, dir, "broken.mmdb", []byte("x"))
+	note := fmt.Sprintf("sockeye: note: geoip: open %s: not a database of a known format\n", broken)
+	w.check(t, "geo 5.5.5.5", exitNotFound, note)
+	w.check(t, "geo 5.5.5.5 --db "+asn+" --db "+broken, exitUnknown, note)
+	writeDB(t, filepath.Dir(w.vars["SOCKEYE_CONFIG"]), "config.toml", []byte("[geo]\ndatabases = ['"+asn+"', '"+broken+"']\n"))
+	w.check(t, "geo 5.5.5.5", exitUnknown, note)
+	w.check(t, "geo 1.2.3.4", exitFound, note)
+}
+
+// TestGeoEmpty: an argument that is empty, as a variable of a shell may be, can be seen in what is said of it.
+func TestGeoEmpty(t *testing.T) {
+	for _, args := range [][]string{{"geo", ""}, {"geo", "--db", "", "1.2.3.4"}} {
+		w, _ := geoWorld(t)
+		if code := w.Run(context.Background(), args); code != exitUnknown || !strings.Contains(w.err.String(), `"": n`) {
+			t.Errorf("%q: exit %d, %q", args, code, w.err.String())
+		}
+	}
 }
 
 // TestGeoDamaged: where an address could not be looked up, that nothing is known about it is no answer.
