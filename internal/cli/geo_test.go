@@ -66,6 +66,17 @@ func writeCities(t *testing.T, dir, name, kind string) string {
 	}))
 }
 
+// writeFarCities makes an MMDB of a place with long names.
+func writeFarCities(t *testing.T) string {
+	t.Helper()
+	rows := []testdb.Row{addrRow("1.2.3.0", "1.2.3.127", "Mountain View"), addrRow("8.8.8.0", "8.8.8.255", "San Francisco")}
+	return writeDB(t, t.TempDir(), "city.mmdb", testdb.MMDB(rows, 28, true, "GeoLite2-City", func(r testdb.Row) any {
+		english := func(name string) any { return map[string]any{"names": map[string]any{"en": name}} }
+		return map[string]any{"country": map[string]any{"iso_code": "US", "names": map[string]any{"en": "United States"}},
+			"subdivisions": []any{english("California")}, "city": english(r.Text[0])}
+	}))
+}
+
 func writeDB(t *testing.T, dir, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -121,6 +132,14 @@ func TestGeoAligned(t *testing.T) {
 	w.Terminal, w.Width = true, 60
 	w.check(t, "geo 1.2.3.4 8.8.8.8 100.100.100.100", exitFound, "")
 	golden(t, "geo-narrow.txt", w.out.String())
+	w.Width = 80 // the place is what was asked for: the range goes before it is cut
+	w.check(t, "geo 1.2.3.4 8.8.8.8 --db "+writeFarCities(t)+" --db "+filepath.Join(dir, "qqwry.dat"), exitFound, "")
+	golden(t, "geo-80.txt", w.out.String())
+	w.Width = 30
+	w.check(t, "geo 1.2.3.4 --db "+writeFarCities(t), exitFound, "")
+	if got := w.out.String(); got != "1.2.3.4  United States · Cali…\n" {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestGeoExitCodes(t *testing.T) {
@@ -341,6 +360,9 @@ func TestGeoWhere(t *testing.T) {
 	}
 	if doc.Schema != 1 || doc.Config != w.vars["SOCKEYE_CONFIG"] || doc.Folders[0] != dir || len(doc.Databases) != 2 || len(doc.Partial) != 1 {
 		t.Errorf("%+v", doc)
+	}
+	if d := doc.Databases[0]; d.Format != "mmdb" || strings.Count(w.out.String(), `"ranges"`) != 1 { // those of a tree are not known
+		t.Errorf("%+v", d)
 	}
 	if d := doc.Databases[1]; d.Format != "qqwry" || d.Date != "2024-10-16" || d.Ranges != 6 {
 		t.Errorf("%+v", d)
