@@ -188,6 +188,25 @@ func TestGeoUpdateUsage(t *testing.T) {
 }
 
 // Where a file of the configuration lies.
+// TestGeoUpdateTwice: two that are for one file would take turns in replacing it.
+func TestGeoUpdateTwice(t *testing.T) {
+	u := newUpdateWorld(t)
+	u.files["/a/x.dat"], u.files["/b/x.dat.gz"] = dated("2024年9月11日", 300), dated("2024年10月16日", 310)
+	both := "[[geo.update]]\nurl = '" + u.url + "/a/x.dat'\n[[geo.update]]\nurl = '" + u.url + "/b/x.dat.gz'\n"
+	u.configure(t, both)
+	want := fmt.Sprintf("sockeye: configuration %s: [[geo.update]] number 1 and number 2 are both for %s: give one of them another file\n",
+		u.vars["SOCKEYE_CONFIG"], filepath.Join(u.dir, "x.dat"))
+	for _, words := range [][]string{nil, {"x.dat"}} {
+		if out, says := u.update(t, exitUnknown, words...); out != "" || says != want {
+			t.Errorf("%q: %q, %q; want %q", words, out, says, want)
+		}
+	}
+	u.configure(t, both+"file = 'y.dat'\n")
+	if out, says := u.update(t, exitFound); says != "" || strings.Count(out, "\n") != 2 {
+		t.Errorf("%q, %q", out, says)
+	}
+}
+
 func TestUpdateSource(t *testing.T) {
 	u := newUpdateWorld(t)
 	home := t.TempDir()
@@ -195,7 +214,10 @@ func TestUpdateSource(t *testing.T) {
 		u.vars[name] = home
 	}
 	u.vars["SOCKEYE_GEO_PATH"] = ""
-	u.dir = filepath.Join(home, "sockeye")
+	u.dir = geodb.UpdateFolder(u.Getenv)
+	if want := filepath.Join(home, "sockeye"); u.dir != want && os.Geteuid() != 0 {
+		t.Errorf("%q, want %q", u.dir, want)
+	}
 	for file, want := range map[string]string{
 		"":                                filepath.Join(u.dir, "x.mmdb"),
 		"b.mmdb":                          filepath.Join(u.dir, "b.mmdb"),
