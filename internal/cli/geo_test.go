@@ -216,7 +216,11 @@ func TestGeoBroken(t *testing.T) {
 	w.check(t, "geo 10.0.0.1 --db "+broken, exitUnknown, strings.Replace(note, "note: ", "", 1))
 	w.check(t, "geo 10.0.0.1 --db "+dir, exitUnknown, "sockeye: geoip: open "+dir+": not a regular file\n")
 	w.check(t, "geo 1.2.3.4 --db "+broken+" --db "+filepath.Join(dir, "qqwry.dat"), exitFound, note)
+	if w.run("geo 1.2.3.4 --db " + broken + " --db " + broken); strings.Count(w.err.String(), "\n") != 3 { // a line each, behind the note
+		t.Errorf("%q", w.err.String())
+	}
 	missing := filepath.Join(dir, "missing.mmdb")
+	w.err.Reset()
 	if code := w.run("geo 1.2.3.4 --db " + missing); code != exitUnknown || strings.Count(w.err.String(), missing) != 1 {
 		t.Errorf("exit %d: %q", code, w.err.String())
 	}

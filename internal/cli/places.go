@@ -31,8 +31,11 @@ func (e *Env) openPlaces(named []string) (*places, error) {
 func (e *Env) openConfigured(cfg *config.Config, named []string) (*places, error) {
 	p := &places{Databases: e.openDatabases(cfg, named), said: make(map[string]bool)}
 	wanted := len(named)+len(cfg.Geo.Databases) > 0
-	if p.none() && wanted {
-		return nil, errors.Join(p.Failed...)
+	if last := len(p.Failed) - 1; p.none() && wanted {
+		for _, err := range p.Failed[:last] {
+			e.complain(err)
+		}
+		return nil, p.Failed[last]
 	}
 	p.failed = wanted && len(p.Failed) > 0
 	for _, err := range p.Failed {

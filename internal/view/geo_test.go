@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/sockeye-net/sockeye/geoip"
+	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
@@ -256,11 +257,12 @@ func TestIsSpecial(t *testing.T) {
 
 func TestGeoNeeds(t *testing.T) {
 	for expr, want := range map[string]Needs{
-		"country = CN":         {Geo: true, GeoDB: true},
-		"not asn > 5":          {Geo: true, GeoDB: true},
+		"country = CN":         {Geo: true, GeoDB: geodb.Country},
+		"not asn > 5":          {Geo: true, GeoDB: geodb.System},
 		"special = private":    {Geo: true},
-		"sport = 1 or city x":  {Geo: true, GeoDB: true},
-		"process = x city = y": {Owners: true, Geo: true, GeoDB: true},
+		"sport = 1 or city x":  {Geo: true, GeoDB: geodb.City},
+		"process = x city = y": {Owners: true, Geo: true, GeoDB: geodb.City},
+		"region = x isp = y":   {Geo: true, GeoDB: geodb.City | geodb.Provider},
 	} {
 		f, err := ParseFilter(expr, nil)
 		if err != nil || f.Needs() != want {
@@ -268,7 +270,7 @@ func TestGeoNeeds(t *testing.T) {
 		}
 	}
 	for _, c := range append(geoColumns(), Columns("geo", "place")...) {
-		if !c.Needs.Geo || c.Needs.GeoDB {
+		if !c.Needs.Geo || c.Needs.GeoDB != 0 {
 			t.Errorf("%s needs %+v", c.Name, c.Needs)
 		}
 	}
