@@ -189,9 +189,18 @@ func (l *Listener) accept() (*Conn, error) {
 		case <-l.closing:
 			return nil, ErrClosed
 		case <-l.deadline.Wait():
+			if l.isClosed() {
+				return nil, ErrClosed
+			}
 			return nil, ErrTimeout
 		}
 	}
+}
+
+func (l *Listener) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 func (l *Listener) take() *instance {
