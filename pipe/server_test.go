@@ -120,8 +120,8 @@ func TestFirstInstance(t *testing.T) {
 func TestSharedNames(t *testing.T) {
 	testutil.CheckLeaks(t)
 	name := newName()
-	l := listen(t, name, nil)
-	m, err := pipe.Listen(name, nil)
+	l := listen(t, name, &pipe.Config{Backlog: 1})
+	m, err := pipe.Listen(name, &pipe.Config{Backlog: 1})
 	if !pipe.Supported(pipe.SharedNames) {
 		if !errors.Is(err, pipe.ErrInUse) {
 			t.Errorf("a second listener: %v", err)

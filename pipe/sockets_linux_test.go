@@ -403,7 +403,7 @@ func TestAccess(t *testing.T) {
 func asUser(uid, gid uint32, groups []uint32, f func() error) error {
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked
+		runtime.LockOSThread()            // and never unlocked
 		if unix.Gettid() == os.Getpid() { // the process's first thread never ends
 			defer runtime.UnlockOSThread()
 			result <- asUser(uid, gid, groups, f)
