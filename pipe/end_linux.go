@@ -290,6 +290,9 @@ type inlet struct {
 	begun bool   // some of it was read
 	tail  *tail  // what is after the end of the connection
 	gone  error  // how it ended, when it has
+
+	fetched  bool // a packet was taken for the read that is under way
+	fetchErr error
 }
 
 func (i *inlet) init(c *Conn) {
@@ -371,19 +374,32 @@ func (i *inlet) take(a []byte) error {
 func (e *end) read(b []byte) (int, error) {
 	i := &e.in
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	defer wasRead()
+	i.fetch(b)
+	n, err := i.readNow(b)
+	wasRead()
+	i.mu.Unlock()
+	return n, err
+}
+
+// fetch takes what the read that is under way will find first, and does all the waiting for it: a goroutine that waits has
+// so few calls on its stack that 2 KiB are enough.
+func (i *inlet) fetch(b []byte) {
+	if i.packets && (i.unfinished() || i.tail != nil) || !i.packets && len(b) == 0 {
+		return
+	}
+	i.fetchErr = i.take(b)
+	i.fetched = true
+}
+
+func (i *inlet) readNow(b []byte) (int, error) {
 	if i.packets {
 		return i.readPacket(b)
 	}
-	if len(b) == 0 {
+	if !i.fetched {
 		return 0, nil
 	}
-	return i.readStream(b)
-}
-
-func (i *inlet) readStream(b []byte) (int, error) {
-	err := i.take(b)
+	i.fetched = false
+	err := i.fetchErr
 	switch {
 	case err == nil && i.n == 0, errors.Is(err, unix.ECONNRESET):
 		return 0, io.EOF // reset: the other end closed before it had read all

@@ -50,7 +50,11 @@ func (i *inlet) next(a []byte) (n int, marked bool, err error) {
 		case i.tail != nil:
 			return i.fromTail(a)
 		}
-		err = i.take(a)
+		if i.fetched {
+			i.fetched, err = false, i.fetchErr
+		} else {
+			err = i.take(a)
+		}
 		if err != unix.ECONNRESET { // which only says that the other end has closed too early; what it sent comes after it
 			break
 		}
@@ -197,7 +201,7 @@ func (i *inlet) unfinished() bool { return len(i.rest) > 0 || i.left > 0 }
 
 // readPacket is Read on a pipe of message type.
 func (i *inlet) readPacket(b []byte) (n int, err error) {
-	if !i.unfinished() {
+	if i.fetched || !i.unfinished() {
 		if n, err = i.start(b); err != nil {
 			return 0, err
 		}
@@ -231,16 +235,18 @@ func (i *inlet) readPacket(b []byte) (n int, err error) {
 func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	defer wasRead()
-	return i.whole(b)
+	i.fetch(b[:cap(b)])
+	b, err := i.whole(b)
+	wasRead()
+	i.mu.Unlock()
+	return b, err
 }
 
 // whole reads a message, or what is left of one. What is read when a deadline expires is put back.
 func (i *inlet) whole(b []byte) ([]byte, error) {
 	b = b[:cap(b)]
 	n := 0
-	if !i.unfinished() {
+	if i.fetched || !i.unfinished() {
 		var err error
 		if n, err = i.start(b); err != nil {
 			return b[:0], err

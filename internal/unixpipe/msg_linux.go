@@ -91,7 +91,7 @@ func (m *Msg) call(number uintptr, fd, size, flags int) (int, syscall.Errno) {
 		var r uintptr
 		var e syscall.Errno
 		if size <= small {
-			r, _, e = syscall.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags))
+			r, _, e = syscall.RawSyscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags), 0, 0, 0)
 		} else {
 			r, _, e = syscall.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags))
 		}

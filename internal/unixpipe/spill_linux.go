@@ -51,8 +51,11 @@ func (m *Msg) RecvWhole(fd int, a []byte) (got *Received, rest []byte, errno uni
 	spill := takeSpill()
 	errno = m.recv(fd, a, *spill, 0)
 	if more := m.got.N - len(a); errno == 0 && more > 0 {
-		rest = append(rest, (*spill)[:more]...)
+		rest = clone((*spill)[:min(more, len(*spill))])
 	}
 	putSpill(spill)
 	return &m.got, rest, errno
 }
+
+//go:noinline
+func clone(b []byte) []byte { return append([]byte(nil), b...) }
