@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -563,3 +564,5 @@ func TestPeerProcess(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+func ptr(list []uint32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(list)) }
