@@ -1,6 +1,6 @@
 // Winio measures the package pipe beside go-winio, in one run on Windows, or under Wine:
 //
-//	cd bench/winio && GOOS=windows go build -o /tmp/winio.exe . && ../../scripts/wine /tmp/winio.exe
+//	cd bench/winio && GOOS=windows go build -o winio.exe . && ../../scripts/wine winio.exe
 //
 // Server and client are two processes. The subjects take turns. See bench/README.md.
 package main
