@@ -54,19 +54,12 @@ func listen(name string, cfg Config) (*Listener, error) {
 		return nil, err
 	}
 	l.lock = lock
-	return l, lock.Write(lockText(name, cfg))
-}
-
-// lockText is for people, and for what clients want to know: see serverWait.
-func lockText(name string, cfg Config) string {
-	text := fmt.Sprintf("name=%s\npid=%d\ntype=%v\n", name, os.Getpid(), cfg.Type)
-	if cfg.DefaultWait > 0 {
-		text += fmt.Sprintf("wait=%v\n", cfg.DefaultWait)
+	about := lockFile{name: name, pid: os.Getpid(), typ: cfg.Type, wait: cfg.DefaultWait, maxInstances: cfg.MaxInstances}
+	if err := lock.Write(about.text()); err != nil {
+		l.close()
+		return nil, opening(errnoOf(err))
 	}
-	if cfg.MaxInstances > 0 {
-		text += fmt.Sprintf("instances=%d\n", cfg.MaxInstances)
-	}
-	return text
+	return l, nil
 }
 
 func listenLocked(name string, at place, cfg Config, adm admission) (*Listener, error) {
