@@ -94,8 +94,9 @@ func (e *end) drain(fd int) {
 		return
 	}
 	unixpipe.Shutdown(fd, unix.SHUT_RD)
+	var m unixpipe.Msg // the reader's may be in use
 	for range 1024 {
-		if n, errno := unixpipe.Recv(fd, nil, unix.MSG_TRUNC); errno != 0 && errno != unix.ECONNRESET || n == 0 {
+		if got, errno := m.Recv(fd, nil, 0); errno != unix.ECONNRESET && !got.Message {
 			return
 		}
 	}

@@ -112,7 +112,13 @@ func clear(path string) error {
 	return opening(unix.Unlink(path))
 }
 
-func (l *Listener) setDeadline(t time.Time) error { return waiting(l.f.SetDeadline(t)) }
+func (l *Listener) setDeadline(t time.Time) error {
+	err := waiting(l.f.SetDeadline(t))
+	if err == nil {
+		l.seats.setDeadline(t)
+	}
+	return err
+}
 
 func (l *Listener) close() error {
 	err := error(ErrClosed)
@@ -148,7 +154,7 @@ func (l *Listener) accept() (*Conn, error) {
 
 // acceptFD accepts the next client, when there is a seat for it.
 func (l *Listener) acceptFD() (fd int, err error) {
-	if err := l.seats.wait(l); err != nil {
+	if err := l.seats.wait(); err != nil {
 		return -1, err
 	}
 	var errno syscall.Errno

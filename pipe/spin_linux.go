@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,10 +18,20 @@ const (
 	spinSmall = 16 << 10
 )
 
-var (
-	oneCPU = runtime.NumCPU() == 1
-	start  = time.Now()
-)
+var start = time.Now()
+
+// looking is how many ends of this process look at the moment. More than there are processors would only be in the way of
+// those that have something to do, and on a single one of the other end.
+var looking atomic.Int32
+
+func mayLook() bool {
+	cpus := int32(runtime.NumCPU())
+	if cpus == 1 || looking.Load() >= cpus {
+		return false
+	}
+	looking.Add(1)
+	return true
+}
 
 // spinner knows how long the waits of one direction are. Whoever has the direction's turn uses it:
 //
@@ -28,29 +39,40 @@ var (
 type spinner struct {
 	hot     bool // the last wait was short
 	waiting bool // one is going on
-	spun    bool // and was spent looking already
+	looks   bool // and is spent looking, which looking counts
 	began   time.Duration
 }
 
 // begin is told that there is nothing yet.
 func (s *spinner) begin() {
 	if !s.waiting {
-		s.waiting, s.spun, s.began = true, !s.hot || oneCPU, time.Since(start)
+		s.waiting, s.looks, s.began = true, s.hot && mayLook(), time.Since(start)
 	}
 }
 
 // again reports whether to look again rather than to sleep.
 func (s *spinner) again() bool {
-	if s.spun {
+	if !s.looks {
+		return false
+	}
+	if time.Since(start)-s.began > spinTime {
+		s.rest()
 		return false
 	}
 	runtime.Gosched() // the other end may be a goroutine of this thread
-	s.spun = time.Since(start)-s.began > spinTime
 	return true
+}
+
+func (s *spinner) rest() {
+	s.looks = false
+	looking.Add(-1)
 }
 
 // over is told that n bytes were moved, or none because the wait was given up.
 func (s *spinner) over(n int) {
+	if s.looks {
+		s.rest()
+	}
 	if s.waiting {
 		s.hot = n <= spinSmall && time.Since(start)-s.began < spinWorthy
 		s.waiting = false
