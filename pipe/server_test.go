@@ -20,7 +20,10 @@ import (
 	"github.com/sockeye-net/sockeye/pipe"
 )
 
-var background = context.Background()
+var (
+	background = context.Background()
+	noDeadline time.Time
+)
 
 func TestNames(t *testing.T) {
 	testutil.CheckLeaks(t)

@@ -16,6 +16,8 @@ const (
 	// Who moves much does better to sleep: then both ends mostly run on one processor, in turns of a whole buffer that is
 	// still in its cache.
 	spinSmall = 16 << 10
+
+	spinFails = 7 // in a row, after which one more costs no more: 126 waits that nobody looks in
 )
 
 var start = time.Now()
@@ -40,27 +42,43 @@ type spinner struct {
 	hot     bool // the last wait was short
 	waiting bool // one is going on
 	looks   bool // and is spent looking, which looking counts
+	skip    int  // how many waits to sleep through yet, because looking was in vain
+	fails   uint // how often it was lately
 	began   time.Duration
 }
 
 // begin is told that there is nothing yet.
 func (s *spinner) begin() {
-	if !s.waiting {
-		s.waiting, s.looks, s.began = true, s.hot && mayLook(), time.Since(start)
+	if s.waiting {
+		return
 	}
+	s.waiting, s.began = true, time.Since(start)
+	if s.skip > 0 {
+		s.skip--
+		return
+	}
+	s.looks = s.hot && mayLook()
 }
 
-// again reports whether to look again rather than to sleep.
+// again reports whether to look again rather than to sleep. It does not let other goroutines run (runtime.Gosched): where
+// there is an idle processor that wakes a thread for each time.
 func (s *spinner) again() bool {
 	if !s.looks {
 		return false
 	}
 	if time.Since(start)-s.began > spinTime {
-		s.rest()
+		s.inVain()
 		return false
 	}
-	runtime.Gosched() // the other end may be a goroutine of this thread
 	return true
+}
+
+// inVain has each further failure cost twice as many waits in which nobody looks: the other end may be a goroutine that waits for
+// this processor, or a process that does.
+func (s *spinner) inVain() {
+	s.rest()
+	s.fails = min(s.fails+1, spinFails)
+	s.skip = 1<<s.fails - 2
 }
 
 func (s *spinner) rest() {
@@ -72,6 +90,7 @@ func (s *spinner) rest() {
 func (s *spinner) over(n int) {
 	if s.looks {
 		s.rest()
+		s.fails /= 2
 	}
 	if s.waiting {
 		s.hot = n <= spinSmall && time.Since(start)-s.began < spinWorthy
