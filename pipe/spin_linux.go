@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/sockeye-net/sockeye/internal/unixpipe"
 )
 
 // To wait in the poller costs a sleeping thread's wake-up, some 10 to 30 µs each way: more than all the rest of an exchange.
@@ -70,6 +72,7 @@ func (s *spinner) again() bool {
 		s.inVain()
 		return false
 	}
+	unixpipe.Yield() // the kernel likes to put both ends on one processor
 	return true
 }
 
