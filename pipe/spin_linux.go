@@ -17,7 +17,7 @@ const (
 
 	// Who moves much does better to sleep: then both ends mostly run on one processor, in turns of a whole buffer that is
 	// still in its cache.
-	spinSmall = 16 << 10
+	spinSmall = 2 << 10
 
 	spinFails = 7 // in a row, after which one more costs no more: 126 waits that nobody looks in
 )
