@@ -14,8 +14,14 @@ import (
 // lock has nothing to do: a file that Go has open cannot be removed, since it is not opened with FILE_SHARE_DELETE.
 func lock(*os.File) error { return nil }
 
-// removeUnlocked removes a file that nobody has open.
+// moveTime is how long move may have a file that is written to the end, and closed, before it has its name.
+const moveTime = moveTries*moveWait + time.Second
+
+// removeUnlocked removes a file that nobody has open or has just closed to move it.
 func removeUnlocked(path string) error {
+	if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()).Abs() < moveTime {
+		return windows.ERROR_SHARING_VIOLATION
+	}
 	if err := os.Remove(path); inUse(err) {
 		return err
 	}
