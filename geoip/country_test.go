@@ -24,11 +24,33 @@ func TestCountryTables(t *testing.T) {
 	}
 }
 
+// Countries that changed their names are known by the old and by the new one, in both languages; so are those that
+// databases write with "and" or "Saint".
+func TestCountryNames(t *testing.T) {
+	for iso, names := range map[string][]string{
+		"MK": {"North Macedonia", "Macedonia", "北马其顿", "马其顿"}, "SZ": {"Eswatini", "Swaziland", "埃斯瓦蒂尼", "斯威士兰"},
+		"TR": {"Türkiye", "Turkey", "土耳其"}, "CV": {"Cabo Verde", "Cape Verde", "佛得角"}, "MN": {"Mongolia", "蒙古", "蒙古国"},
+		"BA": {"Bosnia and Herzegovina", "Bosnia & Herzegovina", "波黑"}, "MF": {"Saint Martin", "St. Martin"}, "BD": {"孟加拉", "孟加拉国"},
+		"KP": {"North Korea", "Democratic People's Republic of Korea", "朝鲜"}, "UM": {"United States Minor Outlying Islands", "U.S. Outlying Islands"},
+		"TC": {"Turks and Caicos Islands"}, "VI": {"Virgin Islands, U.S.", "美属维尔京群岛"}, "BQ": {"Bonaire, Sint Eustatius, and Saba"},
+	} {
+		for _, name := range names {
+			if got := codeOf(name); got != iso {
+				t.Errorf("%s is %q, want %s", name, got, iso)
+			}
+		}
+		if got := nameOf(iso); codeOf(got) != iso {
+			t.Errorf("%s is %s", iso, got)
+		}
+	}
+}
+
 func TestCutCountry(t *testing.T) {
 	for s, want := range map[string][3]string{
 		"美国加利福尼亚州":   {"美国", "US", "加利福尼亚州"},
 		"美国":         {"美国", "US", ""},
 		"几内亚比绍":      {"几内亚比绍", "GW", ""},
+		"蒙古国乌兰巴托":    {"蒙古国", "MN", "乌兰巴托"},
 		"几内亚科纳克里":    {"几内亚", "GN", "科纳克里"},
 		"Niger":      {"Niger", "NE", ""},
 		"Nigeria":    {"Nigeria", "NG", ""},

@@ -26,13 +26,16 @@ const (
 )
 
 func openMMDB(b []byte, opt options) (engine, error) {
+	if !endsMMDB(b) {
+		return nil, geodat.Errorf(max(0, len(b)-mmdbEnd), "no metadata from here to the end of the file, at %d", len(b))
+	}
 	r, err := maxminddb.OpenBytes(b)
 	if err != nil {
 		return nil, mmdbError(-1, err)
 	}
 	m := r.Metadata
 	e := &mmdbEngine{r: r, b: b, places: newCache(len(b)), names: append(opt.languages[:len(opt.languages):len(opt.languages)], "en")}
-	e.data = int(m.NodeCount*m.RecordSize/4) + mmdbSeparator
+	e.data = int(m.NodeCount*(m.RecordSize/4)) + mmdbSeparator
 	e.tree = geodat.Tree{Nodes: uint32(m.NodeCount), Limit: uint32(m.NodeCount), Child: e.child}
 	switch {
 	case m.NodeCount > 1<<31 || m.RecordSize != 24 && m.RecordSize != 28 && m.RecordSize != 32:

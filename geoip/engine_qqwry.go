@@ -28,6 +28,9 @@ type qqwryEngine struct {
 	short  atomic.Pointer[shortcut]
 }
 
+// oneByOne is for how few records a search by halves does not pay.
+const oneByOne = 16
+
 // shortcut makes lookups short: it has beside each other what else lies in four corners of the file. top has for each
 // value of the upper 16 bits of an address the first record that begins there or later.
 type shortcut struct {
@@ -35,11 +38,12 @@ type shortcut struct {
 	records []shortRecord
 }
 
-// shortRecord is a record's first address, and its place once that was looked up. A place is only kept here if the record
-// ends where the next one begins, so that the end need not be read; which is so in all files, for all records.
+// shortRecord is a record's first address, and the number of its place once that was looked up. A place is only kept here
+// if the record ends where the next one begins, so that the end need not be read; which is so in all files, for all
+// records. What takes the time is to fetch the record and the place from memory, so both are kept small.
 type shortRecord struct {
 	first uint32
-	place atomic.Pointer[place]
+	place atomic.Uint32
 }
 
 func openQQWry(b []byte) (engine, error) {
@@ -78,32 +82,36 @@ func (e *qqwryEngine) quick(a netip.Addr) (h hit, ok bool) {
 		return h, false
 	}
 	r := &s.records[i]
-	p := r.place.Load()
-	if p == nil {
+	number := r.place.Load()
+	if number == 0 {
 		return h, false
 	}
-	return hit{addr4(r.first), addr4(s.before(i + 1)), p}, true
+	return hit{addr4(r.first), addr4(s.before(i + 1)), e.places.at(number)}, true
 }
 
 func (e *qqwryEngine) shortLookup(s *shortcut, ip uint32) (hit, error) {
 	i := s.search(ip)
 	h, last, err := e.hit(i, ip)
 	if h.place != nil && last == s.before(i+1) {
-		s.records[i].place.Store(h.place)
+		s.records[i].place.Store(h.place.number)
 	}
 	return h, err
 }
 
-// search returns the last record that begins at ip or before, or -1.
+// search returns the last record that begins at ip or before, or -1. The last few, which lie in one or two lines of the
+// processor's cache, are gone through one by one: so it can fetch them at once.
 func (s *shortcut) search(ip uint32) int {
 	lo, hi := int(s.top[ip>>16]), int(s.top[ip>>16+1])
-	for lo < hi {
+	for hi-lo > oneByOne {
 		m := int(uint(lo+hi) >> 1)
 		if s.records[m].first <= ip {
 			lo = m + 1
 		} else {
 			hi = m
 		}
+	}
+	for lo < hi && s.records[lo].first <= ip {
+		lo++
 	}
 	return lo - 1
 }
@@ -130,7 +138,8 @@ func (e *qqwryEngine) hit(i int, ip uint32) (h hit, last uint32, err error) {
 	return hit{addr4(first), addr4(last), p}, last, err
 }
 
-// newShortcut goes through the index once. Should a broken file's not be in order, the numbers still are, and lookups end.
+// newShortcut goes through the index once. Should a broken file's not be in order, the numbers in top still are: what
+// search finds begins at the address or before, and the next one behind it.
 func (e *qqwryEngine) newShortcut() *shortcut {
 	n := e.db.Len()
 	s := &shortcut{make([]uint32, 1<<16+1), make([]shortRecord, n)}

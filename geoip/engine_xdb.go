@@ -68,8 +68,9 @@ func (e *xdbEngine) place(off, size int) (*place, error) {
 }
 
 // xdbPlace splits a text at its bars. What is unknown is "0". Files of structure 3 have country, region, city, provider
-// and code, early ones no code; those of structure 2 country, area, region, city and provider, where the area is
-// mostly unknown.
+// and code, early ones no code, and others put more behind it; those of structure 2 have country, area, region, city and
+// provider, where the area is mostly unknown. In these, what looks like a code may be a provider (BT), so it is
+// one only if it is that of the country.
 func xdbPlace(s string, structure int) (p place) {
 	f := strings.Split(s, "|")
 	for i := range f {
@@ -78,10 +79,14 @@ func xdbPlace(s string, structure int) (p place) {
 		}
 	}
 	iso := ""
-	if n := len(f); n == 5 && (isISO(f[4]) || structure >= 3 && f[4] == "") {
-		f, iso = f[:4], f[4]
-	} else if n == 5 {
-		f = []string{f[0], f[2], f[3], f[4]}
+	if len(f) >= 5 {
+		code := isISO(f[4]) && (structure >= 3 || codeOf(f[0]) == f[4])
+		switch {
+		case code || structure >= 3 && f[4] == "":
+			iso = f[4]
+		case len(f) == 5:
+			f = []string{f[0], f[2], f[3], f[4]}
+		}
 	}
 	for len(f) < 4 {
 		f = append(f, "")

@@ -2,6 +2,7 @@ package geoip
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
@@ -38,23 +39,33 @@ type generation struct {
 }
 
 // openGeneration opens a file. A mapping is undone when the generation is garbage: only then is it certain that no
-// lookup reads it, without one having to count them.
+// lookup reads it, without one having to count them. That of a file which cannot be opened is undone at once.
 func openGeneration(path string, opt options) (*generation, error) {
 	g := &generation{path: path}
 	if err := g.load(opt); err != nil {
 		return nil, err
 	}
-	if g.mapped {
+	err := g.decode(opt)
+	switch {
+	case err == nil && g.mapped:
 		runtime.AddCleanup(g, unmapFile, g.data)
+	case g.mapped:
+		unmapFile(g.data)
 	}
-	if err := g.decode(opt); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// load maps the file, or reads it where it cannot be mapped.
+var errNoFile = errors.New("not a regular file")
+
+// load maps the file, or reads it where it cannot be mapped. It looks at the path before it opens it, because to open a
+// pipe is to wait for its writer.
 func (g *generation) load(opt options) (err error) {
+	if g.stat, err = os.Stat(g.path); err == nil && !g.stat.Mode().IsRegular() {
+		return errNoFile
+	}
 	f, err := os.Open(g.path)
 	if err != nil {
 		return err
@@ -65,7 +76,7 @@ func (g *generation) load(opt options) (err error) {
 	}
 	switch size := g.stat.Size(); {
 	case !g.stat.Mode().IsRegular():
-		return errors.New("not a regular file")
+		return errNoFile
 	case size == 0:
 		return errors.New("the file is empty")
 	case size != int64(int(size)):
@@ -88,6 +99,27 @@ func (g *generation) decode(opt options) (err error) {
 	if g.format = opt.format; g.format == 0 {
 		g.format = sniff(g.data)
 	}
+	if g.format == 0 {
+		return g.unknown(opt)
+	}
+	return g.decodeAs(opt)
+}
+
+// unknown is the error of a file that is of no known format. Where its name says what it should be, it says what is wrong
+// with that: mostly, that the file was cut off.
+func (g *generation) unknown(opt options) error {
+	if isText(g.data) {
+		return ErrUnknownFormat
+	}
+	g.format = named(g.path)
+	err := g.decodeAs(opt)
+	if e := (*FormatError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("%w: %w", ErrUnknownFormat, e)
+	}
+	return err
+}
+
+func (g *generation) decodeAs(opt options) (err error) {
 	g.source = g.format.String()
 	switch g.format {
 	case QQWry:

@@ -69,7 +69,8 @@ type Location struct {
 	HasPosition         bool
 
 	// First and Last bound the addresses around Addr for which the database has this answer. Where nothing was found
-	// they are those for which nothing is found, or Addr itself where the file does not tell more.
+	// they are those for which nothing is found, or Addr itself where the file does not tell more. Special-purpose ranges
+	// between them have answers of their own: who keeps an answer for its range must ask [Special] first.
 	First, Last netip.Addr
 
 	// Addr is the address that was looked up: without zone, and the IPv4 address inside where Via says so.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/geoip"
 	"github.com/sockeye-net/sockeye/internal/testutil/testdb"
@@ -67,6 +70,79 @@ func TestUnmapped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What cannot be opened is not mapped any more, without the garbage collector: a program that tries a broken file again
+// and again has no more of it.
+func TestUnmappedAfterError(t *testing.T) {
+	path := write(t, "qqwry.dat", city("浙江省杭州市", 0))
+	db := open(t, path)
+	broken := write(t, "broken.dat", bytes.Repeat([]byte("no database "), 10_000))
+	for range 20 {
+		if _, err := geoip.Open(broken); !errors.Is(err, geoip.ErrUnknownFormat) {
+			t.Fatal(err)
+		}
+	}
+	replace(t, path, bytes.Repeat([]byte("no database "), 10_000))
+	for range 20 {
+		if _, err := db.Reload(); !errors.Is(err, geoip.ErrUnknownFormat) {
+			t.Fatal(err)
+		}
+	}
+	if n, m := mappings(t, broken), mappings(t, path); n != 0 || m != 1 {
+		t.Errorf("the broken file is mapped %d times, the replaced one %d times", n, m)
+	}
+}
+
+// A pipe is no database, and is not waited for.
+func TestOpenPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "qqwry.dat")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := geoip.Open(path)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("a pipe opens")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a pipe is waited for")
+		if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+			f.Close() // lets the other one go on
+		}
+	}
+}
+
+// Thousands of reloads leave neither mappings nor descriptors.
+func TestManyReloads(t *testing.T) {
+	files := [][]byte{city("浙江省杭州市", 0), city("江苏省南京市", 3)}
+	path := write(t, "qqwry.dat", files[0])
+	db := open(t, path)
+	before := descriptors(t)
+	for i := range 3000 {
+		replace(t, path, files[(i+1)%2])
+		if changed, err := db.Reload(); err != nil || !changed {
+			t.Fatal(changed, err)
+		}
+	}
+	awaitMappings(t, path, 1)
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors, before %d", after, before)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
 }
 
 // An iteration keeps what it reads, whatever happens meanwhile.

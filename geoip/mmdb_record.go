@@ -1,6 +1,7 @@
 package geoip
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,11 @@ type record map[string]any
 //   - MaxMind's GeoIP2 and GeoLite2 City, Country, Enterprise, ISP and ASN; DB-IP and IP2Location follow them
 //   - ipinfo: flat, with texts for numbers, country a code and country_name or country_code beside it
 //   - ip-location-db and others: flat, country_code, state1, city
+//   - sing-geoip: the country's code and nothing else
 func mmdbPlace(v any, languages []string) (p place) {
+	if code, ok := v.(string); ok && isISO(strings.ToUpper(code)) {
+		p.country("", code)
+	}
 	m, ok := v.(map[string]any)
 	if !ok {
 		return p
@@ -49,8 +54,11 @@ func (r record) where(p *place, languages []string) {
 		return
 	}
 	name, iso := r.first("country_name", "country_long", "country"), r.first("country_code", "country_iso_code", "country_short")
-	if isISO(name) && iso == "" {
-		name, iso = "", name
+	if short := r.first("country"); iso == "" && isISO(short) {
+		iso = short
+	}
+	if isISO(name) {
+		name = ""
 	}
 	p.country(name, iso)
 }
@@ -108,9 +116,15 @@ func (r record) asn(keys ...string) uint32 {
 	for _, k := range keys {
 		switch v := r[k].(type) {
 		case uint64:
-			return uint32(v)
+			if v <= math.MaxUint32 {
+				return uint32(v)
+			}
+		case int:
+			if v >= 0 && uint64(v) <= math.MaxUint32 {
+				return uint32(v)
+			}
 		case string:
-			if n, err := strconv.ParseUint(strings.TrimPrefix(v, "AS"), 10, 32); err == nil {
+			if n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToUpper(v), "AS"), 10, 32); err == nil {
 				return uint32(n)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,6 +109,64 @@ func TestReloadConcurrently(t *testing.T) {
 	}
 	done.Store(true)
 	group.Wait()
+}
+
+// All that can be done with a database at the same time: what is under way when it is closed ends as if it were open,
+// what comes later says that it is closed, and what was told stays as it was after all mappings are gone.
+func TestCloseConcurrently(t *testing.T) {
+	for f, b := range samples() {
+		t.Run(f.String(), func(t *testing.T) { closeConcurrently(t, b) })
+	}
+}
+
+func closeConcurrently(t *testing.T, b []byte) {
+	path := write(t, "database", b)
+	want := map[netip.Addr]geoip.Location{}
+	for _, a := range asked {
+		want[a], _ = open(t, path, geoip.InMemory()).Lookup(a)
+	}
+	db := open(t, path)
+	set := geoip.NewSet(db)
+	told := make(chan geoip.Location, 4)
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			var last geoip.Location
+			for n := i; ; n++ {
+				loc, err := set.Lookup(asked[n%len(asked)])
+				if errors.Is(err, geoip.ErrClosed) {
+					break
+				}
+				if last = loc; err != nil || loc != want[loc.Addr] {
+					t.Errorf("%+v, %v, want %+v", loc, err, want[loc.Addr])
+				}
+				if db.Info(); n%64 == 0 {
+					if err := db.Verify(); err != nil && !errors.Is(err, geoip.ErrClosed) {
+						t.Error(err)
+					}
+				}
+			}
+			told <- last
+		})
+	}
+	for range 10 {
+		replace(t, path, b)
+		if _, err := db.Reload(); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		group.Go(func() { db.Close() })
+	}
+	group.Wait()
+	runtime.GC()
+	runtime.GC()
+	close(told)
+	for l := range told {
+		if l != want[l.Addr] && l != (geoip.Location{}) {
+			t.Errorf("afterwards it is %+v, want %+v", l, want[l.Addr])
+		}
+	}
 }
 
 // Each place is decoded once, whatever number of goroutines asks for it at the same time: all get the same strings.

@@ -10,14 +10,16 @@ import (
 // What they say is merged by group. Each group is taken whole from the first database that knows any of it, so that
 // the fields of one group always belong together:
 //
-//   - the place: Country, ISO, Region, City, District; its format is in Source
+//   - the place: Country, ISO, Region, City, District; its format is in Source. One that is a country and nothing else
+//     gives way to the first that tells more of the country with the same ISO code: QQWry knows cities of China, but of
+//     most other countries the name only.
 //   - the position: Latitude, Longitude
 //   - the provider: ISP
 //   - the autonomous system: ASN, Org; its format is in NetworkSource
 //
 // So QQWry before an MMDB of autonomous systems gives a city of the one and a number of the other. First and Last bound
 // the addresses for which all of the databases that were asked have the same answer; one is not asked any more once
-// all groups are known.
+// all groups are known. As with a single database, there may be special-purpose ranges between them.
 //
 // A Set of no databases knows the special-purpose ranges.
 type Set struct{ dbs []*DB }
@@ -48,7 +50,12 @@ func (s *Set) Lookup(a netip.Addr) (loc Location, errs error) {
 }
 
 func (l *Location) complete() bool {
-	return l.hasPlace() && l.HasPosition && l.ISP != "" && l.hasSystem()
+	return l.hasPlace() && !l.isCountry() && l.HasPosition && l.ISP != "" && l.hasSystem()
+}
+
+// isCountry tells that the place is a country, known by its code, and nothing else.
+func (l *Location) isCountry() bool {
+	return l.ISO != "" && l.Region == "" && l.City == "" && l.District == ""
 }
 
 // narrow keeps the addresses for which o has its answer too.
@@ -63,7 +70,7 @@ func (l *Location) narrow(o *Location, asked bool) {
 
 // merge takes the groups that are not known yet from o.
 func (l *Location) merge(o *Location) {
-	if !l.hasPlace() && o.hasPlace() {
+	if !l.hasPlace() && o.hasPlace() || l.isCountry() && o.ISO == l.ISO && !o.isCountry() {
 		l.Country, l.ISO, l.Region, l.City, l.District = o.Country, o.ISO, o.Region, o.City, o.District
 		l.Source = o.Source
 	}

@@ -40,6 +40,33 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// A country and nothing else gives way to a database that knows more of the same country, and to no other.
+func TestSetRefines(t *testing.T) {
+	cities := func(iso, city string) *geoip.DB {
+		return open(t, write(t, iso+".mmdb", testdb.MMDB([]testdb.Row{row("1.0.0.0", "1.0.255.255", city)}, 24, false, "x", func(r testdb.Row) any {
+			return map[string]any{"country_code": iso, "city": r.Text[0]}
+		})))
+	}
+	near, far, none := cities("US", "Chicago"), cities("CA", "Toronto"), cities("US", "")
+	for name, c := range map[string]struct {
+		set                   *geoip.Set
+		addr, country, city   string
+		source, networkSource string
+	}{
+		"more of the same country":     {geoip.NewSet(small(t), none, far, near), "1.0.2.1", "United States", "Chicago", "mmdb", ""},
+		"another country":              {geoip.NewSet(small(t), far), "1.0.2.1", "美国", "", "qqwry", ""},
+		"no more of the same":          {geoip.NewSet(small(t), none), "1.0.2.1", "美国", "", "qqwry", ""},
+		"a city is not replaced":       {geoip.NewSet(near, small(t)), "1.0.0.1", "United States", "Chicago", "mmdb", "qqwry"},
+		"a first that has the city":    {geoip.NewSet(small(t), near), "1.0.0.1", "中国", "杭州", "qqwry", "qqwry"},
+		"the same from the other side": {geoip.NewSet(near, small(t)), "1.0.2.1", "United States", "Chicago", "mmdb", ""},
+	} {
+		got, err := c.set.Lookup(netip.MustParseAddr(c.addr))
+		if err != nil || got.Country != c.country || got.City != c.city || got.Source != c.source || got.NetworkSource != c.networkSource {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
 // What the other databases know comes with the error of one that fails.
 func TestSetPartial(t *testing.T) {
 	a, b := small(t), systems(t)

@@ -181,6 +181,8 @@ type Process struct {
 type Method uint8
 
 // The methods. All of them answer alike; they differ in speed and in what they need. Auto takes the first that works here.
+// While thousands of sockets come and go, Proc and ProcNet may pass over a socket in one of many readings: the kernel gives
+// their tables in pages, and finds its place for the next page by counting.
 const (
 	Auto     Method = iota // auto
 	Walker                 // bpf-walker

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +34,7 @@ func (e *Env) doctorCommand() *cobra.Command {
 }
 
 func (e *Env) doctor(asJSON bool) error {
-	caps := append(e.Probe(), e.probeEvents()...)
+	caps := slices.Concat(e.Probe(), e.probeEvents(), e.probeDatabases())
 	code, main := e.mainJob()
 	text := e.doctorText(caps, main)
 	if asJSON {

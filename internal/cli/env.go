@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sockeye-net/sockeye/ifstat"
+	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
 	"github.com/sockeye-net/sockeye/watch"
@@ -30,6 +31,8 @@ const memoryBeforeGC = 48 << 20
 
 // Env is the world around a command.
 type Env struct {
+	Stdin          io.Reader // nil is empty
+	Interactive    bool      // Stdin is a terminal
 	Stdout, Stderr io.Writer
 	Terminal       bool                       // Stdout is one
 	ANSI           bool                       // and understands colours
@@ -57,16 +60,21 @@ type Env struct {
 	// LocalAddrs are the addresses in the network namespace of a process, as far as they can be read.
 	LocalAddrs func(pid int) []netip.Addr
 
+	// Resolve finds the addresses of a host.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Databases finds files that may be databases of addresses; nil finds none.
+	Databases func(getenv func(string) string) []string
+
 	Build func() (*debug.BuildInfo, bool)
 }
 
 // System is the world of this process.
 func System() *Env {
 	e := &Env{
-		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now,
+		Stdin: os.Stdin, Interactive: term.IsTerminal(int(os.Stdin.Fd())), Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now,
 		Hostname: hostname, User: currentUser, Kernel: kernelRelease, Names: systemNames(),
 		Open: openTable, Details: (*netstat.Process).Details, Probe: netstat.Probe, Pin: netstat.Pin, Unpin: netstat.Unpin,
-		LocalAddrs: localAddrs, Build: debug.ReadBuildInfo,
+		LocalAddrs: localAddrs, Resolve: resolveHost, Databases: geodb.Find, Build: debug.ReadBuildInfo,
 		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
 		ReaderGone: func() bool { return readerGone(os.Stdout) },
 	}

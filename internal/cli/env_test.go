@@ -179,7 +179,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{table: sampleTable(), vars: map[string]string{}}
+	w := &world{table: sampleTable(), vars: map[string]string{"SOCKEYE_CONFIG": os.DevNull}} // whatever this machine has
 	w.Env = Env{
 		Stdout: &w.out, Stderr: &w.err, Getenv: func(k string) string { return w.vars[k] }, Now: func() time.Time { return now },
 		Hostname: func() string { return "box" }, User: func() string { return "tester (uid 5)" }, Kernel: func() string { return "Linux 6" },

@@ -36,7 +36,15 @@ A filter is an expression as ss has it, and more:
                               = != < <= > >=
   proto family type           tcp udp unix; 4 6; stream dgram seqpacket
   owner                       none, some, permission, time_wait, orphan, ...
+  country region city isp     where the remote end is: = != (in any case) ~ !~; country is
+                              the name or the code (CN), isp also the organisation
+  asn                         its autonomous system: = != < <= > >=; 13335 or AS13335
+  special                     private, loopback, link_local, cgnat, documentation, ...
   and or not && || ! ( )      two comparisons side by side are joined by and
+
+--geo adds where the remote ends are, by the databases that sockeye geo finds; in
+JSON it is an object "geo", in CSV geo_country and so on. Columns of places are
+place, country, iso, region, city, isp, asn, ...; a listener has no place.
 
 A terminal gets the table sorted by protocol, listeners first, then port; a pipe
 gets it in the system's order, unless --sort is given. Nothing is cut in a pipe.
@@ -50,6 +58,7 @@ type listFlags struct {
 	processes, extended, info, details      bool
 	ipv4, ipv6, noHeader, allNetNS          bool
 	columns, sort                           string
+	placeFlags
 	output
 }
 
@@ -77,6 +86,7 @@ func (e *Env) listCommand(use string) *cobra.Command {
 	fs.BoolVar(&f.details, "details", false, "with -p and JSON: executable, command line, user, start of the processes")
 	fs.StringVar(&f.columns, "columns", "", "columns to show, with commas between them")
 	fs.StringVar(&f.sort, "sort", "", "columns to sort by; -NAME sorts downwards")
+	f.placeFlags.addTo(cmd)
 	f.output.addTo(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
 	_ = cmd.RegisterFlagCompletionFunc("sort", completeColumns)
@@ -95,6 +105,7 @@ type listing struct {
 	order  *view.Order // nil is the system's
 	opt    view.Options
 	never  bool // no socket can match
+	places *locator
 
 	rows   int
 	hidden int // rows that failed a filter about owners, with owners that may not be seen
@@ -105,6 +116,7 @@ func (e *Env) list(ctx context.Context, f *listFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer l.places.close()
 	table, err := e.open(false)
 	if err != nil {
 		return err
@@ -112,7 +124,7 @@ func (e *Env) list(ctx context.Context, f *listFlags, args []string) error {
 	defer table.Close()
 	w := view.NewWriter(e.Stdout, l.opt)
 	partial, err := l.write(ctx, table, w)
-	return e.endList(l, w, partial, err)
+	return e.endList(l, w, append(partial, l.places.missing()...), err)
 }
 
 // endList ends the output in any case, so that a JSON document is whole.
@@ -139,6 +151,8 @@ func (l *listing) verdict() error {
 		return nil
 	case l.hidden > 0:
 		return fmt.Errorf("nothing found, but the owners of %s may not be seen; run it as root, or see sockeye doctor", count(l.hidden, "socket"))
+	case l.filter.Needs().GeoDB && l.places.unsure():
+		return errors.New("nothing found, but not every address could be looked up")
 	}
 	return quit(exitNotFound)
 }

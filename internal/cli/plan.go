@@ -75,10 +75,17 @@ func (e *Env) plan(f *listFlags, args []string) (*listing, error) {
 	if f.details {
 		names.Details = e.details
 	}
-	needs = e.union(needs, l.filter.Needs())
+	sorted, err := e.planOrder(f, l, &names)
+	if err != nil {
+		return nil, err
+	}
+	needs = e.union(e.union(needs, sorted), l.filter.Needs())
 	l.query.Info, l.query.Owner = needs.Info, ownerLevel(needs)
-	l.never = !l.filter.Narrow(&l.query)
-	return l, e.planOrder(f, l, &names)
+	if l.never = !l.filter.Narrow(&l.query); l.never {
+		return l, nil
+	}
+	l.places, err = e.locate(&f.placeFlags, needs, &names)
+	return l, err
 }
 
 // unknownCommand says more when the first word looks like a mistyped command.
@@ -120,7 +127,7 @@ func (f *listFlags) chooseColumns(l *listing) (needs view.Needs, err error) {
 		l.opt.Fixed = true
 		return view.NeedsOf(l.opt.Columns), err
 	}
-	needs = view.Needs{Owners: f.processes || f.bare() || f.details, Module: f.extended, Info: f.info, User: f.extended}
+	needs = view.Needs{Owners: f.processes || f.bare() || f.details, Module: f.extended, Info: f.info, User: f.extended, Geo: f.geo}
 	switch l.opt.Format {
 	case view.Table:
 		l.opt.Columns = f.tableColumns(l.query.Protos, needs)
@@ -150,6 +157,7 @@ func (f *listFlags) tableColumns(protos netstat.Protos, needs view.Needs) []*vie
 	add(true, "proto")
 	add(protos&netstat.QueryUnix != 0, "type")
 	add(true, "state", "recv_q", "send_q", "local", "remote")
+	add(f.geo, "place")
 	add(f.extended || f.bare(), map[bool]string{false: "user", true: "uid"}[f.numeric])
 	add(f.extended, "inode", "cookie", "module")
 	add(f.info, "rx_bytes", "tx_bytes", "rtt_us", "retrans", "cwnd")
@@ -160,7 +168,8 @@ func (f *listFlags) tableColumns(protos netstat.Protos, needs view.Needs) []*vie
 // union also asks for the owners where users are known by them only.
 func (e *Env) union(a, b view.Needs) view.Needs {
 	byOwner := (a.User || b.User) && e.Names.OwnerUser != nil
-	return view.Needs{Owners: a.Owners || b.Owners || byOwner, Module: a.Module || b.Module, Info: a.Info || b.Info}
+	return view.Needs{Owners: a.Owners || b.Owners || byOwner, Module: a.Module || b.Module, Info: a.Info || b.Info,
+		Geo: a.Geo || b.Geo, GeoDB: a.GeoDB || b.GeoDB}
 }
 
 func ownerLevel(n view.Needs) netstat.OwnerLevel {
@@ -173,20 +182,14 @@ func ownerLevel(n view.Needs) netstat.OwnerLevel {
 	return netstat.OwnerNone
 }
 
-// planOrder sorts for people, and for pipes only when told to.
-func (e *Env) planOrder(f *listFlags, l *listing, names *view.Names) (err error) {
+// planOrder sorts for people, and for pipes only when told to. It returns what the columns need that are sorted by.
+func (e *Env) planOrder(f *listFlags, l *listing, names *view.Names) (needs view.Needs, err error) {
 	if e.Terminal && l.opt.Format == view.Table {
 		l.opt.Width, l.order = e.Width, view.DefaultOrder(names)
 	}
 	if f.sort == "" {
-		return nil
+		return needs, nil
 	}
-	var needs view.Needs
-	if l.order, needs, err = view.ParseOrder(f.sort, names); err != nil {
-		return err
-	}
-	needs = e.union(needs, view.Needs{})
-	l.query.Info = l.query.Info || needs.Info
-	l.query.Owner = max(l.query.Owner, ownerLevel(needs))
-	return nil
+	l.order, needs, err = view.ParseOrder(f.sort, names)
+	return needs, err
 }

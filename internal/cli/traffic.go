@@ -41,7 +41,8 @@ have passed it more than once.
 count payload, without headers and what was sent again, since the command began.
 Bytes of UDP, and connections between two readings, need BPF (Linux, root). Where
 the system does not tell ('?', or "at least"), it is said of how many sockets.
-With --by socket the arguments are a filter, see sockeye list --help.
+With --by socket the arguments are a filter, see sockeye list --help. --geo says
+where the other ends are, with --by remote and --by socket.
 
 JSON and CSV have every interface, and always counters, what was added since the
 reading before (_delta) and rates (_per_s).
@@ -56,6 +57,7 @@ type trafficFlags struct {
 	once, total, all, explain       bool
 	bits, bytes, allNetNS, noHeader bool
 	since, netns, by, sort          string
+	placeFlags
 	output
 }
 
@@ -84,6 +86,7 @@ func (e *Env) trafficCommand() *cobra.Command {
 	fs.StringVar(&f.netns, "netns", "", "a network namespace, by name or path (Linux, root)")
 	fs.BoolVar(&f.allNetNS, "all-netns", false, "every network namespace (Linux, root)")
 	fs.BoolVarP(&f.noHeader, "no-header", "H", false, "no header line")
+	f.placeFlags.addTo(cmd)
 	f.output.addTo(cmd)
 	cmd.MarkFlagsMutuallyExclusive("bits", "bytes")
 	cmd.MarkFlagsMutuallyExclusive("once", "count")
@@ -166,6 +169,9 @@ func (e *Env) traffic(ctx context.Context, f *trafficFlags, args []string) error
 func (f *trafficFlags) checkInterfaces(args []string) error {
 	if f.top != 0 || f.sort != "rate" {
 		return errors.New("--top and --sort go with --by")
+	}
+	if f.geo || len(f.db) > 0 {
+		return errors.New("--geo and --db go with --by remote and --by socket")
 	}
 	if f.total && len(args) > 0 {
 		return errors.New("--total is that of the machine, and goes with no names of interfaces")

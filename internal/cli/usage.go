@@ -20,6 +20,7 @@ type usageRun struct {
 	watcher  Watcher
 	filter   *view.Filter
 	names    *view.Names
+	places   *locator
 	partials partials
 
 	readings int
@@ -30,6 +31,7 @@ type usageRun struct {
 	said     string // what was last said about them
 
 	out    *view.Objects // nil: a table
+	geo    []*view.Column
 	shape  view.UsageTable
 	grid   *view.Grid
 	screen screen
@@ -42,6 +44,7 @@ func (e *Env) usage(ctx context.Context, f *trafficFlags, p pacing, args []strin
 	if err != nil {
 		return err
 	}
+	defer r.places.close()
 	if r.watcher, err = e.openWatch(cfg); err != nil {
 		return err
 	}
@@ -61,6 +64,8 @@ func (r *usageRun) plan(args []string) (*watch.Config, error) {
 	switch {
 	case f.by != "socket" && len(args) > 0:
 		return nil, errors.New("a filter goes with --by socket only, and names of interfaces go without --by")
+	case f.geo && f.by != "remote" && f.by != "socket":
+		return nil, errors.New("--geo goes with --by remote and --by socket")
 	case f.total || f.explain || f.netns != "" || f.since == "boot":
 		return nil, errors.New("--total, --explain, --netns and --since=boot are about interfaces, and do not go with --by")
 	}
@@ -75,7 +80,10 @@ func (r *usageRun) plan(args []string) (*watch.Config, error) {
 	if !r.filter.Narrow(&cfg.Query) {
 		return nil, errNeverMatches
 	}
-	return cfg, nil
+	needs := r.filter.Needs()
+	needs.Geo = needs.Geo || f.geo
+	r.places, err = r.env.locate(&f.placeFlags, needs, r.names)
+	return cfg, err
 }
 
 // errNeverMatches is for a filter whose parts exclude each other: there is nothing to wait for.
@@ -85,9 +93,12 @@ func (r *usageRun) begin() {
 	opt := view.Options{Format: r.format, NoHeader: r.flags.noHeader, Time: r.env.Now(), Host: r.env.Hostname()}
 	if r.format != view.Table {
 		r.out = view.NewObjects(r.env.Stdout, opt, "readings")
+		if r.flags.geo {
+			r.geo = view.GeoColumns(r.format)
+		}
 		return
 	}
-	r.shape = view.UsageTable{By: r.flags.by, Unit: r.unit, Since: r.since, Time: !r.live, Names: r.names}
+	r.shape = view.UsageTable{By: r.flags.by, Unit: r.unit, Since: r.since, Time: !r.live, Geo: r.flags.geo, Names: r.names}
 	r.grid = view.NewGrid(r.shape.Columns())
 	r.screen = screen{env: r.env}
 }
@@ -109,11 +120,13 @@ func (r *usageRun) run(ctx context.Context) error {
 		}
 		failed.reset()
 		r.names.Forget()
+		r.places.refresh(r.env.Now(), r.names)
 		r.partials.add(report.Partial)
 		r.readings++
 		if err := r.show(report); err != nil {
 			return err
 		}
+		r.partials.add(r.places.missing())
 		if r.flags.once || r.flags.count > 0 && r.readings >= r.flags.count || r.env.readerGone() {
 			return nil
 		}
@@ -189,7 +202,7 @@ func (r *usageRun) add(row view.UsageRow) {
 
 func (r *usageRun) writeObjects() error {
 	for i := range r.rows {
-		if err := r.out.Usage(r.names, &r.rows[i]); err != nil {
+		if err := r.out.Usage(r.names, &r.rows[i], r.geo); err != nil {
 			return writeFailed(err)
 		}
 	}

@@ -39,6 +39,8 @@ The filter is that of list (sockeye list --help) with one field more:
   event = != ~ !~   opened closed state listener_appeared listener_vanished link_up
                     link_down link_appeared link_vanished link_changed ...
 
+--geo says where the remote ends are, by the databases that sockeye geo finds.
+
 Exit status: 0 when it ended or was interrupted, 1 when nothing can match the
 filter, 2 when it could not watch.`
 
@@ -49,6 +51,7 @@ type watchFlags struct {
 	method                                string
 	interval, limit                       time.Duration
 	count                                 int
+	placeFlags
 	output
 }
 
@@ -74,6 +77,7 @@ func (e *Env) watchCommand() *cobra.Command {
 	fs.DurationVar(&f.limit, "for", 0, "end after this time; 0 is when interrupted")
 	fs.BoolVar(&f.allNetNS, "all-netns", false, "every network namespace (Linux, root)")
 	fs.BoolVarP(&f.noHeader, "no-header", "H", false, "no header line (CSV)")
+	f.placeFlags.addTo(cmd)
 	f.output.addTo(cmd)
 	fs.Lookup("json").Usage = "the same as --jsonl: events have no end"
 	completeWords(cmd, "method", watchMethods())
@@ -93,7 +97,7 @@ func completeEventFilter(cmd *cobra.Command, args []string, typed string) ([]str
 	switch n := len(args); {
 	case n > 1 && args[n-2] == "event" && strings.Trim(args[n-1], "=!") == "":
 		words = view.EventWords()
-	case n == 0 || args[n-1] != "state" && args[n-1] != "exclude" && args[n-1] != "proto":
+	case valuesAfter(args) == nil:
 		words = append(words, "event")
 	}
 	return words, directive
@@ -106,6 +110,7 @@ type watchRun struct {
 	watcher  Watcher
 	filter   *view.EventFilter
 	names    *view.Names
+	places   *locator
 	partials partials
 	began    time.Time
 
@@ -125,6 +130,7 @@ func (e *Env) watch(ctx context.Context, f *watchFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer r.places.close()
 	if r.watcher, err = e.openWatch(cfg); err != nil {
 		return err
 	}
@@ -167,7 +173,13 @@ func (r *watchRun) plan(args []string) (cfg *watch.Config, err error) {
 	if !r.filter.Narrow(&cfg.Query) {
 		return nil, errNeverMatches
 	}
-	return cfg, r.chooseOutput()
+	if err := r.chooseOutput(); err != nil {
+		return nil, err
+	}
+	needs := r.filter.Needs()
+	needs.Geo = needs.Geo || f.geo
+	r.places, err = r.env.locate(&f.placeFlags, needs, r.names)
+	return cfg, err
 }
 
 func (f *watchFlags) query(filter *view.EventFilter) netstat.Query {
@@ -190,13 +202,15 @@ func (r *watchRun) chooseOutput() error {
 	case err != nil:
 		return err
 	case format == view.Table:
-		r.text = view.EventText{Names: r.names, Color: color, NetNS: r.flags.allNetNS}
+		r.text = view.EventText{Names: r.names, Color: color, NetNS: r.flags.allNetNS, Geo: r.flags.geo}
 		return nil
 	case format == view.JSON: // events have no end that a document could wait for
 		format = view.JSONL
 	}
 	r.out = view.NewObjects(r.env.Stdout, view.Options{Format: format, NoHeader: r.flags.noHeader}, "")
-	r.cols = view.EventColumns(format, r.filter.Needs())
+	needs := r.filter.Needs()
+	needs.Geo = r.flags.geo
+	r.cols = view.EventColumns(format, needs)
 	return nil
 }
 
@@ -216,12 +230,14 @@ func (r *watchRun) run(ctx context.Context) error {
 		failed.reset()
 		if report.Elapsed != 0 {
 			r.names.Forget()
+			r.places.refresh(r.env.Now(), r.names)
 		}
 		r.partials.add(report.Partial)
 		r.counts = report.Counts
 		if err := r.show(report); err != nil {
 			return writeFailed(err)
 		}
+		r.partials.add(r.places.missing())
 		if r.done() || r.env.readerGone() {
 			return nil
 		}

@@ -26,12 +26,16 @@ container's proxy has the port, what is behind it is looked for (root) or taken
 from the proxy's command line. What belongs to nobody (TIME_WAIT, sockets of the
 kernel) is told where nobody owns the port, with -a, and to programs.
 
+--geo says where the other ends of the connections are that are shown (-a shows
+all), by the databases that sockeye geo finds.
+
 Exit status: 0 when the port is owned, 1 when nobody owns it (connections in
 TIME_WAIT belong to nobody), 2 when it could not be found out, mostly for want of
 permission, or the command was not understood. Of several ports the worst counts.`
 
 type whoFlags struct {
 	all, numeric bool
+	placeFlags
 	output
 }
 
@@ -44,6 +48,7 @@ func (e *Env) whoCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "every connection in a line, and what nobody owns beside what is owned")
 	cmd.Flags().BoolVarP(&f.numeric, "numeric", "n", false, "user ids instead of names in the rows")
+	f.placeFlags.addTo(cmd)
 	f.output.addTo(cmd)
 	return cmd
 }
@@ -81,12 +86,17 @@ func (e *Env) who(ctx context.Context, f *whoFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	places, err := e.locate(&f.placeFlags, view.Needs{Geo: f.geo}, &names)
+	if err != nil {
+		return err
+	}
+	defer places.close()
 	table, err := e.open(true)
 	if err != nil {
 		return err
 	}
 	defer table.Close()
-	r := &whoRun{flags: f, table: table, names: &names}
+	r := &whoRun{flags: f, table: table, names: &names, places: places}
 	if err := r.ask(ctx, questions, f.all || format != view.Table); err != nil {
 		return err
 	}
@@ -98,6 +108,7 @@ type whoRun struct {
 	flags   *whoFlags
 	table   SocketTable
 	names   *view.Names
+	places  *locator
 	asked   []asked
 	partial []error
 }
@@ -157,6 +168,16 @@ func (r *whoRun) addPartial(more []error) {
 	}
 }
 
+// missing is what is missing from the answers that were written so far.
+func (r *whoRun) missing() []error {
+	return append(r.partial[:len(r.partial):len(r.partial)], r.places.missing()...)
+}
+
+// columns are the needs of rows and objects.
+func (r *whoRun) columns() view.Needs {
+	return view.Needs{Owners: true, Module: true, Geo: r.flags.geo}
+}
+
 func (e *Env) answerAll(r *whoRun, format view.Format) error {
 	var answers []answer
 	for _, a := range r.asked {
@@ -175,7 +196,7 @@ func (e *Env) answerAll(r *whoRun, format view.Format) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range r.partial {
+	for _, p := range r.missing() {
 		e.note(p)
 	}
 	return quit(worst(r.asked))
@@ -295,7 +316,7 @@ func parseQuestion(arg string, names *view.Names) (q question, err error) {
 
 // whoJSON writes {"schema":1,"ports":[{"port":8080,"proto":"tcp","sockets":[...]}]}.
 func (e *Env) whoJSON(r *whoRun, answers []answer) error {
-	cols := view.SchemaColumns(view.Needs{Owners: true, Module: true})
+	cols := view.SchemaColumns(r.columns())
 	dst := fmt.Appendf(nil, `{"schema":%d,"ports":[`, view.Schema)
 	for i, a := range answers {
 		if i > 0 {
@@ -311,18 +332,17 @@ func (e *Env) whoJSON(r *whoRun, answers []answer) error {
 		dst = append(dst, "]}"...)
 	}
 	dst = append(dst, "\n]"...)
-	if len(r.partial) > 0 {
-		dst = view.AppendPartial(dst, r.partial)
+	if missing := r.missing(); len(missing) > 0 {
+		dst = view.AppendPartial(dst, missing)
 	}
 	return e.print(string(append(dst, "}\n"...)))
 }
 
 // whoRows writes the rows of all answers.
 func (e *Env) whoRows(r *whoRun, answers []answer, format view.Format) error {
-	needs := view.Needs{Owners: true, Module: true}
-	opt := view.Options{Format: format, Names: r.names, Columns: view.SchemaColumns(needs)}
+	opt := view.Options{Format: format, Names: r.names, Columns: view.SchemaColumns(r.columns())}
 	if format == view.CSV {
-		opt.Columns = view.FlatColumns(needs)
+		opt.Columns = view.FlatColumns(r.columns())
 	}
 	w := view.NewWriter(e.Stdout, opt)
 	for _, a := range answers {
@@ -332,7 +352,7 @@ func (e *Env) whoRows(r *whoRun, answers []answer, format view.Format) error {
 			}
 		}
 	}
-	if err := w.Close(r.partial); err != nil {
+	if err := w.Close(r.missing()); err != nil {
 		return writeFailed(err)
 	}
 	return nil

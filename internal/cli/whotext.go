@@ -182,8 +182,20 @@ func (e *Env) connectionsText(p *page, r *whoRun, rest []*netstat.Socket, listen
 		return
 	}
 	for _, s := range rest {
-		p.line("", "%s -> %s %s", columnText(r.names, "local", s), columnText(r.names, "remote", s), s.State)
+		p.line("", "%s -> %s %s%s", columnText(r.names, "local", s), columnText(r.names, "remote", s), s.State, r.placeText(s))
 	}
+}
+
+// placeText is where the other end of a connection is, behind the rest of the line.
+func (r *whoRun) placeText(s *netstat.Socket) string {
+	if !r.flags.geo {
+		return ""
+	}
+	text := columnText(r.names, "place", s)
+	if text != "" {
+		text = "  " + text
+	}
+	return text
 }
 
 // countStates is "12 ESTABLISHED, 1 CLOSE_WAIT".

@@ -3,7 +3,7 @@
 // Its maker has published readers, no description (github.com/ipipdotnet/ipdb-go). The form they read:
 //
 //	length of the description (4 bytes, big endian)
-//	description in JSON: build, ip_version (1 IPv4, 2 IPv6, 3 both), languages, node_count, total_size, fields
+//	description in JSON: build, ip_version (1 IPv4, 2 IPv6, 3 both), languages, node_count, total_size (of what follows), fields
 //	nodes: two numbers each (4 bytes, big endian), where to go with bit 0 and with bit 1
 //	data: length (2 bytes, big endian) and values with tabs between, the fields of each language one after the other
 //
@@ -39,6 +39,7 @@ type description struct {
 	IPVersion uint16         `json:"ip_version"`
 	Languages map[string]int `json:"languages"`
 	NodeCount uint32         `json:"node_count"`
+	TotalSize int64          `json:"total_size"`
 	Fields    []string       `json:"fields"`
 }
 
@@ -77,6 +78,8 @@ func (d *DB) open() error {
 	switch {
 	case len(d.about.Fields) == 0 || len(d.about.Languages) == 0:
 		return geodat.Errorf(sizeLength, "the description names no fields or no languages")
+	case d.about.TotalSize > int64(len(d.b)-d.at):
+		return geodat.Errorf(len(d.b), "the file ends here, %d bytes were to follow the description at %d", d.about.TotalSize, d.at)
 	case int64(n)*sizeNode > int64(len(d.b)-d.at):
 		return geodat.Errorf(d.at, "%d nodes, the file ends at %d", n, len(d.b))
 	}

@@ -105,7 +105,7 @@ func (n *compareNode) append(dst []byte) []byte {
 	dst = append(append(dst, n.field.name...), ' ')
 	dst = append(append(dst, opSymbols[n.op]...), ' ')
 	switch n.field.kind {
-	case kindPort, kindNumber, kindOwnerNumber:
+	case kindPort, kindNumber, kindOwnerNumber, kindSystem:
 		return strconv.AppendUint(dst, n.num, 10)
 	case kindAddr:
 		return n.addr.append(dst)

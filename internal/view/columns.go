@@ -19,6 +19,7 @@ type Column struct {
 	shrink  int  // where the terminal is narrow: 0 keeps it whole, else the least width it is cut to
 	drop    int  // and left out altogether, the highest first; 0 is never
 	squeeze int  // and where that is not enough either, the least width it is cut to
+	late    bool // at last it is left out then
 	port    bool // cut before the last ':'
 	wide    bool // may hold more than ASCII; an address does not
 
@@ -26,6 +27,7 @@ type Column struct {
 	text    func(n *Names, dst []byte, s *netstat.Socket) []byte         // nothing where it does not apply
 	json    func(n *Names, dst []byte, s *netstat.Socket) ([]byte, bool) // false where it does not apply
 	compare func(n *Names, a, b *netstat.Socket) int
+	byPlace func(p, q *place) int // compare, of columns that are about the remote end's place
 }
 
 // Append writes the socket's value as text for people, without anything that a terminal would obey.
@@ -37,6 +39,14 @@ func ColumnNames() (names []string) {
 		names = append(names, columns[i].Name)
 	}
 	return names
+}
+
+// ColumnWords are the names of all columns and what else they are called, for completion.
+func ColumnWords() (words []string) {
+	for i := range columns {
+		words = append(append(words, columns[i].Name), columns[i].aliases...)
+	}
+	return words
 }
 
 // ParseColumns finds columns by a list of names with commas between them.

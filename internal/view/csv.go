@@ -45,7 +45,14 @@ func (w *csvWriter) Close([]error) error { return w.flush() }
 
 // quoteCSV quotes what stands from start on, if it must be.
 func quoteCSV(dst []byte, start int) []byte {
-	if bytes.IndexByte(dst[start:], ',') < 0 && bytes.IndexByte(dst[start:], '"') < 0 {
+	quotes := bytes.IndexByte(dst[start:], '"') >= 0
+	switch {
+	case !quotes && bytes.IndexByte(dst[start:], ',') < 0:
+		return dst
+	case !quotes:
+		dst = append(dst, '"', '"')
+		copy(dst[start+1:], dst[start:len(dst)-2])
+		dst[start] = '"'
 		return dst
 	}
 	text := bytes.ReplaceAll(dst[start:], []byte{'"'}, []byte{'"', '"'})

@@ -18,7 +18,10 @@ const (
 	kindOwnerText                    // of any of the owners
 	kindProto
 	kindFamily
-	kindOwner // whether there is one
+	kindOwner   // whether there is one
+	kindPlace   // of the remote end's place, in any case
+	kindSpecial // name of its special-purpose range, or how it begins
+	kindSystem  // its autonomous system: a number, also as AS13335
 )
 
 // filterField is a word of the filter language. Of the functions it has those of its kind. They answer false where the
@@ -36,6 +39,7 @@ type filterField struct {
 	ownerNo func(*netstat.Owner) (uint64, bool)
 	text    func(*Names, *netstat.Socket) (string, bool)
 	ownerTx func(*netstat.Owner) string
+	places  func(*place) (a, b string) // either may be meant; empty is none
 }
 
 // fieldByName finds a field, nil when there is none.
@@ -51,9 +55,9 @@ func fieldByName(name string) *filterField {
 // allows reports whether the field may be compared this way.
 func (f *filterField) allows(op operator) bool {
 	switch f.kind {
-	case kindPort, kindNumber, kindOwnerNumber:
+	case kindPort, kindNumber, kindOwnerNumber, kindSystem:
 		return op <= opGe
-	case kindText, kindOwnerText:
+	case kindText, kindOwnerText, kindPlace, kindSpecial:
 		return op == opEq || op == opNe || op >= opMatch
 	}
 	return op == opEq || op == opNe
@@ -74,6 +78,8 @@ func (f *filterField) wants() string {
 		return "4 or 6"
 	case kindOwner:
 		return "none, some, or why there is none"
+	case kindSystem:
+		return "the number of an autonomous system"
 	}
 	return "a name"
 }
@@ -173,4 +179,16 @@ var filterFields = [...]filterField{
 		number: func(s *netstat.Socket) (uint64, bool) { return s.Peer, s.Peer != 0 }},
 	{name: "type", kind: kindText, protos: netstat.QueryUnix, needs: Needs{Unix: true},
 		text: func(_ *Names, s *netstat.Socket) (string, bool) { return s.Type.String(), s.Type != 0 }},
+	{name: "country", aliases: []string{"iso", "geo_country", "geo_iso"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+		places: func(p *place) (a, b string) { return p.iso, p.country }},
+	{name: "region", aliases: []string{"geo_region"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+		places: func(p *place) (a, b string) { return p.region, "" }},
+	{name: "city", aliases: []string{"geo_city", "district", "geo_district"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+		places: func(p *place) (a, b string) { return p.city, p.district }},
+	{name: "isp", aliases: []string{"org", "geo_isp", "geo_org"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+		places: func(p *place) (a, b string) { return p.isp, p.org }},
+	{name: "asn", aliases: []string{"geo_asn"}, kind: kindSystem, protos: inetProto, needs: geoDBNeeds},
+	{name: "special", aliases: []string{"geo_special"}, kind: kindSpecial, protos: inetProto, needs: geoNeeds},
 }
+
+var geoDBNeeds = Needs{Geo: true, GeoDB: true}

@@ -15,7 +15,8 @@ import (
 //
 // A comparison with a value that the socket does not have is false; != and !~ are the opposites of = and ~, so they are
 // true then. With several owners = asks whether any of them is it. "port" is either end's. An IPv4 address or network also
-// covers its IPv4-mapped IPv6 form. The zero Filter and a nil one match everything.
+// covers its IPv4-mapped IPv6 form. country, city and the like are about the remote end: a listener has none. The zero
+// Filter and a nil one match everything.
 type Filter struct {
 	root  node
 	match func(*netstat.Socket) bool
@@ -27,11 +28,14 @@ type Needs struct {
 	Owners, Module, Info bool
 	Unix                 bool // it names Unix sockets, so they are wanted
 	User                 bool // users, which some systems know of owners only
+	Geo                  bool // where the remote end is
+	GeoDB                bool // as a database tells it: without any, nothing is known of it
 }
 
 func (n *Needs) add(m Needs) {
 	n.Owners, n.Module = n.Owners || m.Owners, n.Module || m.Module
 	n.Info, n.Unix, n.User = n.Info || m.Info, n.Unix || m.Unix, n.User || m.User
+	n.Geo, n.GeoDB = n.Geo || m.Geo, n.GeoDB || m.GeoDB
 }
 
 // ParseFilter compiles an expression; an empty one matches everything. Names of services, users and interfaces are asked
@@ -106,11 +110,18 @@ func compile(n node, names *Names) matcher {
 	return compileCompare(n.(*compareNode), names)
 }
 
+// compileAll puts what looks places up behind the rest: it costs most, and the rest often decides.
 func compileAll(parts []node, names *Names) (all []matcher) {
+	var late []matcher
 	for _, p := range parts {
+		var needs Needs
+		if addNeeds(p, &needs); needs.Geo {
+			late = append(late, compile(p, names))
+			continue
+		}
 		all = append(all, compile(p, names))
 	}
-	return all
+	return append(all, late...)
 }
 
 func compileAnd(all []matcher) matcher {
@@ -167,6 +178,8 @@ func compilePositive(n *compareNode, names *Names) matcher {
 		return anyOwner(func(o *netstat.Owner) bool { v, ok := f.ownerNo(o); return ok && test(v) })
 	case kindText:
 		return compileText(n, names)
+	case kindPlace, kindSpecial, kindSystem:
+		return compilePlace(n, names)
 	case kindOwnerText:
 		test := testText(n)
 		return anyOwner(func(o *netstat.Owner) bool { return test(f.ownerTx(o)) })

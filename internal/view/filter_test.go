@@ -211,9 +211,9 @@ func inQuery(q *netstat.Query, s *netstat.Socket) bool {
 // what the query yields and the filter passes.
 func TestNarrowLosesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	narrowed := 0
+	narrowed, names := 0, sampleNames()
 	for range 20000 {
-		f, err := ParseFilter(randomExpr(r, r.IntN(4)), sampleNames())
+		f, err := ParseFilter(randomExpr(r, r.IntN(4)), names)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,13 +266,14 @@ func FuzzFilter(f *testing.F) {
 	for range 50 {
 		f.Add(randomExpr(r, 2))
 	}
-	for _, s := range []string{`process = "a b\\\"c"`, "src [fe80::1%lo]/64:22", "process ~ (a|b)", "!(((state a", "\xff = \x00", "state a state = b"} {
+	for _, s := range []string{`process = "a b\\\"c"`, "src [fe80::1%lo]/64:22", "process ~ (a|b)", "!(((state a", "\xff = \x00", "state a state = b",
+		"country = CN and not asn = AS13335", `city ~ ^(a|b)$ or isp = "China Telecom"`, "special != link_local region 浙江", "asn < 4134 iso de"} {
 		f.Add(s)
 	}
 	sockets := sampleSockets()
 	f.Fuzz(func(t *testing.T, expr string) {
 		checkRoundTrip(t, expr)
-		filter, err := ParseFilter(expr, nil)
+		filter, err := ParseFilter(expr, &Names{Place: samplePlace})
 		if err != nil {
 			_ = err.Error()
 			return

@@ -121,6 +121,13 @@ func (o *Objects) Float(name string, v float64, has bool) {
 	}
 }
 
+// Degrees is a latitude or longitude, with at most four decimals.
+func (o *Objects) Degrees(name string, v float64, has bool) {
+	if o.field(name, has) {
+		o.buf = appendDegrees(o.buf, v)
+	}
+}
+
 // Text is a field that does not apply where it is empty.
 func (o *Objects) Text(name, text string) {
 	if !o.field(name, text != "") {

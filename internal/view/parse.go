@@ -247,6 +247,8 @@ func (p *parser) setValue(n *compareNode, text string) (msg string) {
 		var err error
 		n.num, err = strconv.ParseUint(text, 10, 64)
 		ok = err == nil
+	case kindSystem:
+		n.num, ok = parseSystem(text)
 	case kindAddr:
 		n.addr, ok = p.addr(text)
 	case kindProto, kindOwner, kindFamily:

@@ -10,6 +10,7 @@ var (
 	ownerNeeds  = Needs{Owners: true}
 	moduleNeeds = Needs{Owners: true, Module: true}
 	infoNeeds   = Needs{Info: true}
+	geoNeeds    = Needs{Geo: true}
 )
 
 // columns is every column there is, in the order of the fields of a JSON object; those without json are for people only.
@@ -46,16 +47,22 @@ var columns = [...]Column{
 	{Name: "cwnd", Header: "CWND", Right: true, drop: 9, Needs: infoNeeds, num: cwndValue, text: plain(cwndValue), json: number(cwndValue), compare: byNumber(cwndValue)},
 	{Name: "congestion", Header: "CONGESTION", drop: 17, Needs: infoNeeds, text: textCongestion, json: quoted(textCongestion),
 		compare: func(_ *Names, a, b *netstat.Socket) int { return cmp.Compare(a.Info.Congestion, b.Info.Congestion) }},
+	placeColumn(Column{Name: "geo", wide: true, Header: "GEO", shrink: 16, squeeze: 8, late: true, text: textPlace, json: jsonPlace}, byPlace),
 
 	{Name: "local", wide: true, Header: "LOCAL", aliases: []string{"src"}, shrink: 14, port: true, text: textLocal, json: quoted(textLocal), compare: byLocal},
 	{Name: "remote", wide: true, Header: "REMOTE", aliases: []string{"dst"}, shrink: 14, port: true, text: textRemote, json: quoted(textRemote), compare: byRemote},
 	{Name: "process", wide: true, Header: "PROCESS", aliases: []string{"name"}, Needs: ownerNeeds, shrink: 8, text: textProcess, json: jsonProcesses, compare: byProcess},
 	{Name: "pid", Header: "PID", Right: true, Needs: ownerNeeds, text: ownerList(pidValue), json: jsonOwnerList(pidValue), compare: byPID},
 	{Name: "fd", Header: "FD", Right: true, Needs: ownerNeeds, text: ownerList(fdValue), json: jsonOwnerList(fdValue), compare: byFD},
+	placeColumn(Column{Name: "place", wide: true, Header: "PLACE", shrink: 16, squeeze: 8, late: true, text: textPlace, json: jsonPlaceText}, byPlace),
+	geoColumn("country", "COUNTRY"), geoColumn("iso", "ISO"), geoColumn("region", "REGION"), geoColumn("city", "CITY"),
+	geoColumn("district", "DISTRICT"), geoColumn("isp", "ISP"), geoColumn("org", "ORG"), geoColumn("asn", "ASN"),
+	geoColumn("latitude", "LAT"), geoColumn("longitude", "LON"), geoColumn("special", "SPECIAL"), geoColumn("via", "VIA"),
+	geoColumn("source", "SOURCE"),
 }
 
 // schemaColumns is how many of the columns make up a JSON object; the rest are made of these.
-const schemaColumns = 27
+const schemaColumns = 28
 
 // The numbers of a socket; false where it has none.
 

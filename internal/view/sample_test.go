@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sockeye-net/sockeye/geoip"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
@@ -23,7 +24,26 @@ func sampleNames() *Names {
 		UserName:      func(uid uint32) string { return map[uint32]string{0: "root", 33: "www-data"}[uid] },
 		InterfaceName: func(_ uint64, index uint32) string { return map[uint32]string{1: "lo", 2: "eth0"}[index] },
 		ServicePort:   func(name string) (uint16, bool) { return 9999, name == "odd-service" },
+		Place:         samplePlace,
 	}
+}
+
+// samplePlace knows the addresses of the samples, whatever they are set aside for, and what is special without a database.
+func samplePlace(a netip.Addr) *geoip.Location {
+	loc, _ := geoip.NewSet().Lookup(a)
+	switch a.Unmap().String() {
+	case "203.0.113.9":
+		loc = geoip.Location{Country: "中国", ISO: "CN", Region: "浙江", City: "杭州\x1b[31m", ISP: "电信", ASN: 4134, Org: "China Telecom",
+			Latitude: 30.29365, Longitude: -120.1614, HasPosition: true, Source: "qqwry", NetworkSource: "mmdb"}
+	case "2001:db8:1:2:3:4:5:6":
+		loc = geoip.Location{Country: "Germany", ISO: "DE", Org: "Example, \"Net\"", ASN: 64500, Source: "mmdb", NetworkSource: "mmdb"}
+	case "10.0.0.5":
+		loc = geoip.Location{Country: "China", ISO: "CN", Region: "Beijing", City: "Beijing", Source: "xdb"}
+	}
+	if !loc.Found() {
+		return nil
+	}
+	return &loc
 }
 
 // sampleSockets is one of each kind.
@@ -102,7 +122,7 @@ func randomTerm(r *rand.Rand) string {
 	match := pick(r, "=", "!=", "~", "!~")
 	port := pick(r, "22", ":80", "https", "50000")
 	addr := pick(r, "10.0.0.0/8", "127.0.0.1", "[::1]", "*:80", "[::]:443", "10.0.0.5:443", "fe80::/10", "fe80::1%eth0", "0.0.0.0/0")
-	switch r.IntN(12) {
+	switch r.IntN(14) {
 	case 0:
 		return fmt.Sprintf("%s %s %s", pick(r, "sport", "dport", "port"), rel, port)
 	case 1, 2:
@@ -121,6 +141,10 @@ func randomTerm(r *rand.Rand) string {
 		return fmt.Sprintf("%s %s %s", pick(r, "process", "user", "path", "unit", "dev", "type"), match, pick(r, "nginx", "root", "lo", "stream", "^.$", "/run"))
 	case 10:
 		return fmt.Sprintf("owner %s %s", eq, pick(r, "none", "some", "permission"))
+	case 11:
+		return fmt.Sprintf("asn %s %s", rel, pick(r, "4134", "AS64500", "0"))
+	case 12:
+		return fmt.Sprintf("%s %s %s", pick(r, "country", "region", "city", "isp", "special"), match, pick(r, "cn", "中国", "Beijing", "private", "^.$"))
 	}
 	return fmt.Sprintf("sport = %s or sport = %s", port, pick(r, "22", "443"))
 }

@@ -251,29 +251,39 @@ func stateColor(st netstat.State) string {
 }
 
 // fit makes the table as narrow as the terminal: it cuts columns of long texts, the longest first, and where that is not
-// enough, leaves out the least important columns. Then owners are cut further. Ports and states are never touched, and of
-// the owners that are shown, neither are process ids.
+// enough, leaves out the least important columns. Then owners and places are cut further, and at last places are left out.
+// Ports and states are never touched, and of the owners that are shown, neither are process ids.
 func (t *table) fit() {
 	natural := slices.Clone(t.cols)
 	for t.width > 0 && !t.shrink() {
-		if !t.dropOne() {
-			t.squeeze()
+		if !t.dropOne() && (t.squeeze() || !t.dropLate()) {
 			return
 		}
 		for i := range t.cols {
-			t.cols[i].width, t.cols[i].cut = natural[i].width, false
+			t.cols[i].width, t.cols[i].least, t.cols[i].cut = natural[i].width, natural[i].least, false
 		}
 	}
 }
 
-// squeeze is for when all else was not enough.
-func (t *table) squeeze() {
+// squeeze is for when leaving columns out was not enough. It reports whether this is.
+func (t *table) squeeze() bool {
 	for i := range t.cols {
 		if c := &t.cols[i]; c.squeeze > 0 {
 			c.least = c.squeeze
 		}
 	}
-	t.shrink()
+	return t.shrink()
+}
+
+// dropLate is for when nothing else was enough.
+func (t *table) dropLate() bool {
+	for i := range t.cols {
+		if c := &t.cols[i]; c.late && !c.dropped && !t.fixed {
+			c.dropped = true
+			return true
+		}
+	}
+	return false
 }
 
 // shrink cuts columns until the table fits, and reports whether it does.

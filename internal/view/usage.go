@@ -36,16 +36,18 @@ func (r *UsageRow) rate(bytes uint64) float64 {
 var usageSocketColumns = [...]string{"proto", "family", "type", "state", "local_addr", "local_port", "remote_addr", "remote_port", "path", "peer",
 	"interface", "netns", "uid", "inode", "cookie"}
 
-// Usage writes a row as an object.
-func (o *Objects) Usage(n *Names, r *UsageRow) error {
+// Usage writes a row as an object. geo are the columns of where the remote end is, if that is wanted: see GeoColumns.
+func (o *Objects) Usage(n *Names, r *UsageRow, geo []*Column) error {
 	o.Begin()
 	o.Time("time", r.Time)
 	o.Text("by", r.By)
 	if r.By == "socket" {
 		o.Socket(Columns(usageSocketColumns[:]...), n, r.Socket)
 		o.owners(n, r.Socket)
+		o.Socket(geo, n, r.Socket)
 	} else {
 		o.usageKey(r)
+		o.Socket(geo, n, &netstat.Socket{Remote: netip.AddrPortFrom(r.Remote, 0)})
 	}
 	o.usageBytes(r)
 	return o.End()
@@ -120,6 +122,7 @@ type UsageTable struct {
 	Unit  Unit
 	Since Since
 	Time  bool
+	Geo   bool // say where the remote end is
 	Names *Names
 }
 
@@ -134,6 +137,9 @@ func (t *UsageTable) Columns() (cols []GridColumn) {
 			GridColumn{Header: "PROCESS", Shrink: 12, Drop: 1})
 	default:
 		cols = append(cols, GridColumn{Header: strings.ToUpper(t.By), Shrink: 12})
+	}
+	if t.Geo {
+		cols = append(cols, GridColumn{Header: "PLACE", Shrink: 12})
 	}
 	cols = append(cols, bytesColumn("RX", t.Unit, t.Since == PerSecond), bytesColumn("TX", t.Unit, t.Since == PerSecond))
 	if t.Since != SinceStart {
@@ -152,7 +158,11 @@ func (t *UsageTable) Cells(r *UsageRow) (cells []string) {
 	if t.Time {
 		cells = append(cells, r.Time.Format(time.TimeOnly))
 	}
-	cells = append(append(cells, t.key(r)...), t.figures(r)...)
+	cells = append(cells, t.key(r)...)
+	if t.Geo {
+		cells = append(cells, t.place(r))
+	}
+	cells = append(cells, t.figures(r)...)
 	if t.By != "socket" {
 		cells = append(cells, Count(float64(r.Open)), Count(float64(r.Closed)))
 	}
@@ -173,6 +183,13 @@ func (t *UsageTable) key(r *UsageRow) []string {
 		return []string{rest}
 	}
 	return []string{string(append(appendUint(append(appendClean(nil, r.Process.Name), '['), uint64(r.Process.PID)), ']'))}
+}
+
+func (t *UsageTable) place(r *UsageRow) string {
+	if r.Socket != nil {
+		return t.Names.PlaceOf(r.Socket.Remote.Addr())
+	}
+	return t.Names.PlaceOf(r.Remote)
 }
 
 func (t *UsageTable) figures(r *UsageRow) []string {

@@ -64,20 +64,24 @@ func SchemaColumns(n Needs) (cols []*Column) {
 	return cols
 }
 
-// FlatColumns are those of CSV: the fields of a JSON object, with the owners' process, pid and fd side by side.
+// FlatColumns are those of CSV: the fields of a JSON object, with the owners' process, pid and fd side by side, and so the
+// parts of a place.
 func FlatColumns(n Needs) (cols []*Column) {
 	for _, c := range SchemaColumns(n) {
-		if c.Name == "owners" {
+		switch c.Name {
+		case "owners":
 			cols = append(cols, Columns("process", "pid", "fd")...)
-			continue
+		case "geo":
+			cols = append(cols, geoColumns()...)
+		default:
+			cols = append(cols, c)
 		}
-		cols = append(cols, c)
 	}
 	return cols
 }
 
 func (n Needs) within(m Needs) bool {
-	return (!n.Owners || m.Owners) && (!n.Module || m.Module) && (!n.Info || m.Info)
+	return (!n.Owners || m.Owners) && (!n.Module || m.Module) && (!n.Info || m.Info) && (!n.Geo || m.Geo)
 }
 
 // blockSize is how much is gathered before it is written.
