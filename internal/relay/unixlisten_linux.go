@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ type unixListener struct {
 	path string
 	file fs.FileInfo
 	lock *unixpipe.Lock
+	once sync.Once
 }
 
 // listenUnix listens at a path. What a dead server has left there is replaced; a lock file beside it lets one at a time
@@ -101,14 +103,13 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-func (l *unixListener) Close() error {
-	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
-		os.Remove(l.path)
-	}
-	err := l.Listener.Close()
-	if l.lock != nil {
+func (l *unixListener) Close() (err error) {
+	l.once.Do(func() {
+		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
+			os.Remove(l.path)
+		}
+		err = l.Listener.Close()
 		l.lock.Release()
-		l.lock = nil
-	}
+	})
 	return err
 }
