@@ -20,7 +20,7 @@ type Config struct {
 	MaxInstances int
 
 	// Backlog is how many clients may have connected before Accept is called for them; those beyond get [ErrBusy]. 0 is
-	// what the system does by itself: on Linux /proc/sys/net/core/somaxconn (4096), on Windows 1.
+	// as many as the system allows on Linux (/proc/sys/net/core/somaxconn, 4096), and 8 on Windows, where each is an instance.
 	Backlog int
 
 	// InBuffer and OutBuffer are the sizes of the pipe's buffers in bytes, from client to server and back. They are

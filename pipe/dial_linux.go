@@ -57,14 +57,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// dialAny connects to the first place where somebody listens.
-func dialAny(name string, places []place, cfg DialConfig) (c *Conn, err error) {
+// dialAny connects to the first place where somebody listens. Where nobody does, the error is the first place's.
+func dialAny(name string, places []place, cfg DialConfig) (*Conn, error) {
+	var none error
 	for _, p := range places {
-		if c, err = dialPlace(name, p.socket, cfg); !errors.Is(err, ErrNotExist) {
+		c, err := dialPlace(name, p.socket, cfg)
+		if !errors.Is(err, ErrNotExist) {
 			return c, err
 		}
+		if none == nil {
+			none = err
+		}
 	}
-	return nil, err
+	return nil, none
 }
 
 func dialPlace(name, path string, cfg DialConfig) (*Conn, error) {

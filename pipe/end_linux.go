@@ -191,24 +191,20 @@ type outlet struct {
 
 func (o *outlet) init(c *Conn) {
 	o.c = c
-	o.try = func(fd uintptr) bool { return o.attempt(int(fd)) }
+	o.try = o.attempt
 }
 
 // attempt sends once, or until it is worth it no more, and reports whether that is all the waiting.
-func (o *outlet) attempt(fd int) bool {
-	if !o.send(fd) {
-		o.spin.begin()
-		for {
-			if !o.spin.again() {
-				return false
-			}
-			if o.send(fd) {
-				break
-			}
+func (o *outlet) attempt(fd uintptr) bool {
+	if o.send(int(fd)) {
+		return true
+	}
+	for o.spin.begin(); o.spin.again(); {
+		if o.send(int(fd)) {
+			return true
 		}
 	}
-	o.spin.over()
-	return true
+	return false
 }
 
 func (o *outlet) send(fd int) bool {
@@ -225,7 +221,7 @@ func (o *outlet) put(b []byte, attached int) (int, error) {
 	o.b, o.attached = b, attached
 	err := o.c.raw.Write(o.try)
 	o.b = nil
-	o.spin.over()
+	o.spin.over(len(b))
 	if err != nil {
 		return 0, waiting(err)
 	}
@@ -283,7 +279,8 @@ type inlet struct {
 	try     func(fd uintptr) bool // receive, as the poller wants it; made once
 
 	a      []byte // where to
-	got    unixpipe.Received
+	got    *unixpipe.Received
+	n      int // bytes, of a stream
 	errno  syscall.Errno
 	behind bool // something was there at once, and no more will come after it
 
@@ -293,53 +290,58 @@ type inlet struct {
 	begun bool   // some of it was read
 	tail  *tail  // what is after the end of the connection
 	gone  error  // how it ended, when it has
+
+	fetched  bool // a packet was taken for the read that is under way
+	fetchErr error
 }
 
 func (i *inlet) init(c *Conn) {
 	i.c, i.packets = c, c.typ == Message
-	i.try = func(fd uintptr) bool { return i.attempt(int(fd)) }
-}
-
-// attempt is outlet.attempt for receiving.
-func (i *inlet) attempt(fd int) bool {
-	if !i.receive(fd) {
-		i.spin.begin()
-		for {
-			if !i.spin.again() {
-				return false
-			}
-			if i.receive(fd) {
-				break
-			}
-		}
+	i.try = i.attemptStream
+	if i.packets {
+		i.try = i.attemptPacket
 	}
-	return true
 }
 
-func (i *inlet) receive(fd int) bool {
-	switch {
-	case i.packets:
-		i.receivePacket(fd)
-	case i.c.server:
-		i.got.N, i.errno = unixpipe.Recv(fd, i.a, 0)
-	default:
-		return i.receiveStream(fd)
-	}
-	return i.errno != unix.EAGAIN
-}
-
-// receiveStream is for a client, which has to look for the server's mark first: receiving would step over it.
-func (i *inlet) receiveStream(fd int) bool {
-	s := unixpipe.PeerState(fd)
-	if s.Mark {
-		i.gone, i.errno = sysErr(ErrNotConnected, unix.ENOTCONN), unix.ENOTCONN
+// attemptStream is outlet.attempt for receiving. There are two of it, to save the stack of who waits a call.
+func (i *inlet) attemptStream(fd uintptr) bool {
+	if i.receiveStream(int(fd)) {
 		return true
 	}
-	if !s.Ready && !s.End {
-		i.errno = unix.EAGAIN
-		return false
+	for i.spin.begin(); i.spin.again(); {
+		if i.receiveStream(int(fd)) {
+			return true
+		}
 	}
-	i.got.N, i.errno = unixpipe.Recv(fd, i.a, 0)
+	return false
+}
+
+func (i *inlet) attemptPacket(fd uintptr) bool {
+	if i.receivePacket(int(fd)) {
+		return true
+	}
+	for i.spin.begin(); i.spin.again(); {
+		if i.receivePacket(int(fd)) {
+			return true
+		}
+	}
+	return false
+}
+
+// receiveStream receives what there is. A client has to look for the server's mark first: receiving would step over it.
+func (i *inlet) receiveStream(fd int) bool {
+	if !i.c.server {
+		s := unixpipe.PeerState(fd)
+		if s.Mark {
+			i.gone, i.errno = sysErr(ErrNotConnected, unix.ENOTCONN), unix.ENOTCONN
+			return true
+		}
+		if !s.Ready && !s.End {
+			i.errno = unix.EAGAIN
+			return false
+		}
+	}
+	i.n, i.errno = unixpipe.Recv(fd, i.a, 0)
 	return i.errno != unix.EAGAIN
 }
 
@@ -351,7 +353,11 @@ func (i *inlet) take(a []byte) error {
 	i.a = a
 	err := i.c.raw.Read(i.try)
 	i.a = nil
-	i.spin.over()
+	moved := i.n
+	if i.packets && i.got != nil {
+		moved = i.got.N
+	}
+	i.spin.over(moved)
 	switch {
 	case err != nil:
 		return waiting(err)
@@ -368,26 +374,39 @@ func (i *inlet) take(a []byte) error {
 func (e *end) read(b []byte) (int, error) {
 	i := &e.in
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	defer wasRead()
+	i.fetch(b)
+	n, err := i.readNow(b)
+	wasRead()
+	i.mu.Unlock()
+	return n, err
+}
+
+// fetch takes what the read that is under way will find first, and does all the waiting for it: a goroutine that waits has
+// so few calls on its stack that 2 KiB are enough.
+func (i *inlet) fetch(b []byte) {
+	if i.packets && (i.unfinished() || i.tail != nil) || !i.packets && len(b) == 0 {
+		return
+	}
+	i.fetchErr = i.take(b)
+	i.fetched = true
+}
+
+func (i *inlet) readNow(b []byte) (int, error) {
 	if i.packets {
 		return i.readPacket(b)
 	}
-	if len(b) == 0 {
+	if !i.fetched {
 		return 0, nil
 	}
-	return i.readStream(b)
-}
-
-func (i *inlet) readStream(b []byte) (int, error) {
-	err := i.take(b)
+	i.fetched = false
+	err := i.fetchErr
 	switch {
-	case err == nil && i.got.N == 0, errors.Is(err, unix.ECONNRESET):
+	case err == nil && i.n == 0, errors.Is(err, unix.ECONNRESET):
 		return 0, io.EOF // reset: the other end closed before it had read all
 	case err != nil:
 		return 0, err
 	}
-	return i.got.N, nil
+	return i.n, nil
 }
 
 // disconnected tells whether the server has disconnected this client.

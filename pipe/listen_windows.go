@@ -70,7 +70,7 @@ func (l *Listener) begin() error {
 	if l.cfg.FirstInstance {
 		flags = windows.FILE_FLAG_FIRST_PIPE_INSTANCE
 	}
-	for range max(l.cfg.Backlog, 1) {
+	for range or(l.cfg.Backlog, backlog) {
 		err := l.add(flags)
 		if err == windows.ERROR_ACCESS_DENIED && flags != 0 {
 			return &sysError{ErrInUse, windows.ERROR_ACCESS_DENIED}
@@ -112,6 +112,9 @@ func (l *Listener) add(flags uint32) error {
 	}, func(err error) { l.connected(i, err) })
 	return nil
 }
+
+// backlog is how many instances wait where nobody has asked for another number: while the server takes one, others come.
+const backlog = 8
 
 // buffer is the size of buffers that nobody has asked for another.
 const buffer = 64 << 10
@@ -189,9 +192,18 @@ func (l *Listener) accept() (*Conn, error) {
 		case <-l.closing:
 			return nil, ErrClosed
 		case <-l.deadline.Wait():
+			if l.isClosed() {
+				return nil, ErrClosed
+			}
 			return nil, ErrTimeout
 		}
 	}
+}
+
+func (l *Listener) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 func (l *Listener) take() *instance {

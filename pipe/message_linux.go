@@ -2,20 +2,12 @@ package pipe
 
 import (
 	"io"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/internal/unixpipe"
 )
-
-// spillSize is more than the largest packet that Linux lets anybody send (4,263,616 bytes were the most to be had).
-const spillSize = 4<<20 + 1<<18
-
-// spills are where the rest of a packet goes that is longer than the reader's buffer: the kernel throws away what finds no
-// room. Only a reader that has something to read needs one, and only what is used of it takes memory.
-var spills = sync.Pool{New: func() any { b := make([]byte, spillSize); return &b }}
 
 // tail is what was in the socket when the other end had gone, taken out to see whether the server has made it void.
 type tail struct {
@@ -31,10 +23,8 @@ type packet struct {
 // soon as the end was seen.
 func (i *inlet) collect(fd int) {
 	t := &tail{}
-	spill := spills.Get().(*[]byte)
-	defer spills.Put(spill)
 	for {
-		got, errno := i.msg.Recv(fd, *spill, nil, 0)
+		got, data, errno := i.msg.RecvWhole(fd, nil)
 		switch {
 		case errno == unix.ECONNRESET:
 			continue // it is told once, before what is still there
@@ -42,7 +32,6 @@ func (i *inlet) collect(fd int) {
 			i.tail = t
 			return
 		}
-		data := append([]byte(nil), (*spill)[:min(got.N, len(*spill))]...)
 		if a, err := parseAnnouncement(data); got.Marked && err == nil && a.kind == announceBye {
 			i.gone = sysErr(ErrNotConnected, unix.ENOTCONN)
 			i.rest, i.left = nil, 0
@@ -52,20 +41,38 @@ func (i *inlet) collect(fd int) {
 	}
 }
 
-// next receives one packet into a; what is too long for it goes to i.rest. A nil error and no message is the end.
+// next receives one packet into a; what is too long for it goes to i.rest. An error of io.EOF is the end.
 func (i *inlet) next(a []byte) (n int, marked bool, err error) {
 	for {
-		if i.gone != nil {
+		switch {
+		case i.gone != nil:
 			return 0, false, i.gone
-		}
-		if i.tail != nil {
+		case i.tail != nil:
 			return i.fromTail(a)
 		}
-		n, marked, again, err := i.fromSocket(a)
-		if !again {
-			return n, marked, err
+		if i.fetched {
+			i.fetched, err = false, i.fetchErr
+		} else {
+			err = i.take(a)
+		}
+		if err != unix.ECONNRESET { // which only says that the other end has closed too early; what it sent comes after it
+			break
 		}
 	}
+	switch {
+	case err != nil:
+		return 0, false, receiving(err)
+	case !i.got.Message:
+		i.gone = io.EOF
+		return 0, false, io.EOF
+	case i.got.Cut:
+		return 0, false, i.broken(ErrMessageTooLong)
+	}
+	n, marked = min(i.got.N, len(a)), i.got.Marked
+	if i.behind {
+		err = i.lookBehind()
+	}
+	return n, marked, err
 }
 
 func (i *inlet) fromTail(a []byte) (int, bool, error) {
@@ -82,38 +89,16 @@ func (i *inlet) fromTail(a []byte) (int, bool, error) {
 
 // receivePacket receives one packet to i.a, and what it has no room for to i.rest. A client that finds something at once
 // looks behind it: it was there for some time, and may be void by now.
-func (i *inlet) receivePacket(fd int) {
-	spill := spills.Get().(*[]byte)
-	i.got, i.errno = i.msg.Recv(fd, i.a, *spill, 0)
-	if more := i.got.N - len(i.a); i.errno == 0 && more > 0 {
-		i.rest = append([]byte(nil), (*spill)[:more]...)
+func (i *inlet) receivePacket(fd int) bool {
+	i.got, i.rest, i.errno = i.msg.RecvWhole(fd, i.a)
+	if i.errno == unix.EAGAIN {
+		return false
 	}
-	spills.Put(spill)
-	i.behind = i.errno == 0 && i.got.Message && !i.c.server && !i.spin.waiting && unixpipe.PeerState(fd).End
+	i.behind = i.got.Message && !i.c.server && !i.spin.waiting && unixpipe.PeerState(fd).End
+	return true
 }
 
-// fromSocket says again where the socket has told only that the other end had closed too early.
-func (i *inlet) fromSocket(a []byte) (n int, marked, again bool, err error) {
-	i.rest = nil
-	err = i.take(a)
-	g := i.got
-	switch {
-	case err == unix.ECONNRESET:
-		return 0, false, true, nil
-	case err != nil:
-		return 0, false, false, receiving(err)
-	case !g.Message:
-		i.gone = io.EOF
-		return 0, false, false, io.EOF
-	case g.Cut:
-		return 0, false, false, i.broken(ErrMessageTooLong)
-	case i.behind:
-		err = i.lookBehind()
-	}
-	return min(g.N, len(a)), g.Marked, false, err
-}
-
-// lookBehind finds out whether what is being read is void.
+// lookBehind finds out whether what is being read is void. It uses the memory for messages (i.got).
 func (i *inlet) lookBehind() error {
 	err := i.c.control(func(fd int) error { i.collect(fd); return nil })
 	if i.gone != nil {
@@ -216,7 +201,7 @@ func (i *inlet) unfinished() bool { return len(i.rest) > 0 || i.left > 0 }
 
 // readPacket is Read on a pipe of message type.
 func (i *inlet) readPacket(b []byte) (n int, err error) {
-	if !i.unfinished() {
+	if i.fetched || !i.unfinished() {
 		if n, err = i.start(b); err != nil {
 			return 0, err
 		}
@@ -250,16 +235,18 @@ func (i *inlet) readPacket(b []byte) (n int, err error) {
 func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	defer wasRead()
-	return i.whole(b)
+	i.fetch(b[:cap(b)])
+	b, err := i.whole(b)
+	wasRead()
+	i.mu.Unlock()
+	return b, err
 }
 
 // whole reads a message, or what is left of one. What is read when a deadline expires is put back.
 func (i *inlet) whole(b []byte) ([]byte, error) {
 	b = b[:cap(b)]
 	n := 0
-	if !i.unfinished() {
+	if i.fetched || !i.unfinished() {
 		var err error
 		if n, err = i.start(b); err != nil {
 			return b[:0], err

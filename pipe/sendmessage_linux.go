@@ -207,7 +207,7 @@ func (i *inlet) peekPacket(fd int, b []byte) (p Peeked, err error) {
 	if i.unfinished() {
 		p.N, p.Message = copy(b, i.rest), len(i.rest)+i.left
 		if p.N == 0 && len(b) > 0 {
-			got, _ := i.msg.Recv(fd, b, nil, unix.MSG_PEEK)
+			got, _ := i.msg.Recv(fd, b, unix.MSG_PEEK)
 			p.N = got.N
 		}
 		return p, nil
@@ -219,7 +219,7 @@ func (i *inlet) peekPacket(fd int, b []byte) (p Peeked, err error) {
 		p.N, p.Message = copy(b, i.tail.packets[0].data), len(i.tail.packets[0].data)
 		return p, nil
 	}
-	got, errno := i.msg.Recv(fd, b, nil, unix.MSG_PEEK|unix.MSG_TRUNC)
+	got, errno := i.msg.Recv(fd, b, unix.MSG_PEEK|unix.MSG_TRUNC)
 	switch {
 	case errno == unix.EAGAIN:
 		return p, nil
@@ -246,14 +246,14 @@ func (i *inlet) peekStart(fd int) error {
 	}
 	for {
 		var b [announceSize + 1]byte
-		got, errno := i.msg.Recv(fd, b[:], nil, unix.MSG_PEEK|unix.MSG_TRUNC)
+		got, errno := i.msg.Recv(fd, b[:], unix.MSG_PEEK|unix.MSG_TRUNC)
 		if errno == unix.ECONNRESET {
 			continue
 		}
 		if errno != 0 || !got.Marked {
 			return nil
 		}
-		if got, errno = i.msg.Recv(fd, b[:], nil, 0); errno != 0 {
+		if got, errno = i.msg.Recv(fd, b[:], 0); errno != 0 {
 			return moving(errno)
 		}
 		if err := i.note(b[:min(got.N, len(b))]); err != nil || i.left > 0 {

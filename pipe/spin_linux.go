@@ -11,6 +11,10 @@ import (
 const (
 	spinTime   = 40 * time.Microsecond  // how long to look
 	spinWorthy = 100 * time.Microsecond // how short the last wait must have been; it includes a wake-up where there was one
+
+	// Who moves much does better to sleep: then both ends mostly run on one processor, in turns of a whole buffer that is
+	// still in its cache.
+	spinSmall = 16 << 10
 )
 
 var (
@@ -20,7 +24,7 @@ var (
 
 // spinner knows how long the waits of one direction are. Whoever has the direction's turn uses it:
 //
-//	for s.begin(); s.again(); { if try() { s.over(); return } }
+//	for s.begin(); s.again(); { if try() { break } }; ...; s.over(n)
 type spinner struct {
 	hot     bool // the last wait was short
 	waiting bool // one is going on
@@ -45,10 +49,10 @@ func (s *spinner) again() bool {
 	return true
 }
 
-// over is told that there was something, or that the wait was given up.
-func (s *spinner) over() {
+// over is told that n bytes were moved, or none because the wait was given up.
+func (s *spinner) over(n int) {
 	if s.waiting {
-		s.hot = time.Since(start)-s.began < spinWorthy
+		s.hot = n <= spinSmall && time.Since(start)-s.began < spinWorthy
 		s.waiting = false
 	}
 }

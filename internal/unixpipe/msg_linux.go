@@ -29,6 +29,7 @@ type Msg struct {
 	hdr unix.Msghdr
 	iov [2]unix.Iovec
 	ctl [credentials]byte
+	got Received
 }
 
 func (m *Msg) fill(a, b []byte) int {
@@ -46,23 +47,29 @@ func (m *Msg) fill(a, b []byte) int {
 // release forgets the buffers, which are not the Msg's to keep alive.
 func (m *Msg) release() { m.iov, m.hdr.Control = [2]unix.Iovec{}, nil }
 
-// Recv receives one message into a and then b, without waiting; flags are those of recvmsg(2).
-func (m *Msg) Recv(fd int, a, b []byte, flags int) (Received, syscall.Errno) {
+// Recv receives one message into a without waiting; flags are those of recvmsg(2).
+func (m *Msg) Recv(fd int, a []byte, flags int) (Received, syscall.Errno) {
+	errno := m.recv(fd, a, nil, flags)
+	return m.got, errno
+}
+
+func (m *Msg) recv(fd int, a, b []byte, flags int) syscall.Errno {
 	m.fill(a, b)
 	m.hdr.Control = &m.ctl[0]
 	m.hdr.SetControllen(len(m.ctl))
 	m.hdr.Flags = 0
-	n, e := m.call(unix.SYS_RECVMSG, fd, len(a), flags|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	n, errno := m.call(unix.SYS_RECVMSG, fd, len(a), flags|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	m.release()
-	if e != 0 {
-		return Received{}, e
+	m.got = Received{}
+	if errno == 0 {
+		m.got = Received{
+			N:       n,
+			Message: m.hdr.Controllen >= unix.SizeofCmsghdr+unix.SizeofUcred,
+			Marked:  m.hdr.Flags&unix.MSG_CTRUNC != 0,
+			Cut:     m.hdr.Flags&unix.MSG_TRUNC != 0,
+		}
 	}
-	return Received{
-		N:       n,
-		Message: m.hdr.Controllen >= unix.SizeofCmsghdr+unix.SizeofUcred,
-		Marked:  m.hdr.Flags&unix.MSG_CTRUNC != 0,
-		Cut:     m.hdr.Flags&unix.MSG_TRUNC != 0,
-	}, 0
+	return errno
 }
 
 // SendMarked sends a message with a descriptor attached, which marks it: see [Received].
@@ -80,12 +87,14 @@ func (m *Msg) SendMarked(fd int, b []byte, attached int) syscall.Errno {
 }
 
 func (m *Msg) call(number uintptr, fd, size, flags int) (int, syscall.Errno) {
-	call := syscall.Syscall
-	if size <= small {
-		call = syscall.RawSyscall
-	}
 	for {
-		r, _, e := call(number, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags))
+		var r uintptr
+		var e syscall.Errno
+		if size <= small {
+			r, _, e = syscall.RawSyscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags), 0, 0, 0)
+		} else {
+			r, _, e = syscall.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags))
+		}
 		if e != unix.EINTR {
 			return int(r), e
 		}

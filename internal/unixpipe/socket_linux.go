@@ -106,7 +106,9 @@ func GrowSendBuffer(fd, n int) error {
 }
 
 // SetSendBuffer sets the limit so that about n bytes fit.
-func SetSendBuffer(fd, n int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n) }
+func SetSendBuffer(fd, n int) error {
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n)
+}
 
 // Unread returns how many bytes can be received, of all messages (SIOCINQ).
 func Unread(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.SIOCINQ) }
