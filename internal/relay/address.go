@@ -95,7 +95,7 @@ func (a *Address) check() (err error) {
 		a.Name, err = hostPort(a.Name, a.Kind == TCPListen)
 	case Exec:
 		a.Args, err = splitCommand(a.Name)
-		if err == nil && len(a.Args) == 0 {
+		if err == nil && (len(a.Args) == 0 || a.Args[0] == "") {
 			err = errors.New("there is no command")
 		}
 	}

@@ -79,7 +79,7 @@ func (c *Config) dialConfig() *pipe.DialConfig {
 }
 
 func (c *Config) listenConfig() *pipe.Config {
-	cfg := &pipe.Config{FirstInstance: true, Access: c.Access}
+	cfg := &pipe.Config{FirstInstance: true, Access: c.Access, Backlog: pipeBacklog}
 	if c.Messages {
 		cfg.Type, cfg.ReadMode = pipe.Message, pipe.Message
 	}

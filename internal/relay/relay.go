@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -188,7 +189,8 @@ func passing(err error) bool {
 		error
 		Temporary() bool
 	}](err)
-	return ok && t.Temporary()
+	return ok && t.Temporary() || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) ||
+		errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ECONNABORTED)
 }
 
 func (r *run) trouble(err error) {

@@ -131,12 +131,21 @@ func dialTo(t testing.TB, text string) duplex {
 	return c
 }
 
-func dialing(a Address) (duplex, error) {
+func dialing(a Address) (duplex, error) { return dialingFor(a, -1) }
+
+// dialingAtOnce does not wait for a busy server. That is what a pipe of Windows has for those that come when nobody listens
+// any more, as long as one client is left.
+func dialingAtOnce(a Address) (duplex, error) { return dialingFor(a, 0) }
+
+func dialingFor(a Address, wait time.Duration) (duplex, error) {
 	if a.Kind == Pipe {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		c, err := pipe.Dial(ctx, a.Name, &pipe.DialConfig{Wait: -1})
-		return c, err
+		c, err := pipe.Dial(ctx, a.Name, &pipe.DialConfig{Wait: wait})
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
 	}
 	c, err := net.Dial(a.Kind.String(), a.Name)
 	if err != nil {
@@ -261,7 +270,10 @@ func TestBothWays(t *testing.T) {
 
 // TestMany: 500 connections at once, beyond what there are kernel pipes for, and the limit holds.
 func TestMany(t *testing.T) {
-	const n = 500
+	n := 500
+	if runtime.GOOS == "windows" {
+		n = 100 // instances of a pipe come one by one there
+	}
 	for _, kinds := range [][2]Kind{{TCP, Pipe}, {Pipe, TCP}} {
 		t.Run(kinds[0].String()+"-"+kinds[1].String(), func(t *testing.T) {
 			testutil.CheckLeaks(t)
@@ -462,7 +474,7 @@ func TestInterrupt(t *testing.T) {
 				exchange(t, c, 1)
 				r.cancel()
 				testutil.Eventually(t, 5*time.Second, func() error {
-					if c, err := dialing(parse(t, to)); err == nil {
+					if c, err := dialingAtOnce(parse(t, to)); err == nil {
 						c.Close()
 						return errors.New("somebody still listens")
 					}

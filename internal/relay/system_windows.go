@@ -12,3 +12,6 @@ func goneSystem(err error) bool {
 }
 
 func refusedSystem(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }
+
+// pipeBacklog is how many clients may wait to be accepted. Each takes an instance, which is made beforehand.
+const pipeBacklog = 32
