@@ -119,7 +119,9 @@ func (e *Env) runRelay(ctx context.Context, f *relayFlags, a, b relay.Address, e
 		return err
 	}
 	e.settle()
-	defer childrenMindPipes()()
+	if a.Kind == relay.Exec || b.Kind == relay.Exec {
+		defer childrenMindPipes()()
+	}
 	cfg.Stdin, cfg.Stdout, cfg.Stderr, cfg.Interactive = e.Stdin, e.Stdout, e.Stderr, e.Interactive
 	cfg.Trouble = func(err error) { e.complain(explain(err)) }
 	if f.verbose {
