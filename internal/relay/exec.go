@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,17 @@ type program struct {
 	out    *os.File // from its standard output
 	exited chan error
 	ending sync.Once
+	asked  atomic.Bool // to end
+	over   atomic.Bool // its output has ended
+}
+
+// Read reads what the program writes.
+func (p *program) Read(b []byte) (int, error) {
+	n, err := p.out.Read(b)
+	if err != nil {
+		p.over.Store(true)
+	}
+	return n, err
 }
 
 // startProgram starts args[0]. Its standard error is ours.
@@ -51,21 +63,24 @@ func startProgram(args []string, stderr io.Writer) (*end, error) {
 }
 
 func (p *program) end() *end {
-	return &end{Reader: p.out, Writer: p.in, name: "exec:" + p.cmd.Args[0], closeWrite: p.in.Close, closeRead: p.out.Close,
+	return &end{Reader: p, Writer: p.in, name: "exec:" + p.cmd.Args[0], closeWrite: p.in.Close, closeRead: p.out.Close,
 		close: p.close, deadline: p.out.SetReadDeadline, in: rawOf(p.out), out: rawOf(p.in), wait: p.wait}
 }
 
 // close closes both pipes. Where a read from a pipe is not ended by that, the program has to end first.
 func (p *program) close() error {
 	p.in.Close()
-	if !closeEndsReads {
+	if !closeEndsReads && !p.over.Load() {
 		p.quit()
 	}
 	return p.out.Close()
 }
 
 // quit asks the program to end.
-func (p *program) quit() { p.ending.Do(func() { terminate(p.cmd.Process) }) }
+func (p *program) quit() {
+	p.asked.Store(true)
+	p.ending.Do(func() { terminate(p.cmd.Process) })
+}
 
 // wait waits until the program ends: by itself, which it has leaveTime for, or not.
 func (p *program) wait() error {
@@ -86,7 +101,7 @@ func (p *program) wait() error {
 
 // failed is how the program ended, if it did so by itself and badly.
 func (p *program) failed(err error) error {
-	if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() > 0 {
+	if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() > 0 && !p.asked.Load() {
 		return fmt.Errorf("%s ended with exit status %d", p.cmd.Args[0], exit.ExitCode())
 	}
 	return nil
