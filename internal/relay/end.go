@@ -26,6 +26,7 @@ type end struct {
 	lines    bool            // a line is a message
 	echo     bool            // what is read is written to the same end
 	drains   bool            // it must be read to its end, or what was sent to it may be lost
+	unix     bool            // a Unix socket
 	stuck    bool            // closing does not end a Read
 	wait     func() error    // for the program behind it, once both directions have ended; may be nil
 }
@@ -42,7 +43,7 @@ func netEnd(c net.Conn, name string) *end {
 	if h, ok := c.(halfCloser); ok {
 		e.closeWrite = h.CloseWrite
 		if _, e.drains = c.(*net.TCPConn); !e.drains {
-			e.closeRead = h.CloseRead
+			e.unix, e.closeRead = true, h.CloseRead
 		}
 	}
 	e.in = rawOf(c)
@@ -60,7 +61,7 @@ func pipeEnd(c *pipe.Conn, name string, messages bool) *end {
 	case messages:
 		e.messages = c
 	case c.Type() == pipe.Byte && c.Direction() == pipe.Duplex:
-		e.in = rawOf(c)
+		e.in, e.unix = rawOf(c), splices
 		e.out = e.in
 	}
 	return e

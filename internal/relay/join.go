@@ -227,7 +227,7 @@ func (j *joint) transfer(dst, src *end, moved *atomic.Int64) error {
 	case src.messages != nil || dst.messages != nil:
 		return j.copyMessages(dst, src, moved)
 	case src.in != nil && dst.out != nil:
-		err := j.splice(dst.out, src.in, moved)
+		err := j.splice(dst, src, moved)
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return err
 		}

@@ -81,37 +81,83 @@ func (p *pipes) close() {
 	p.idle = nil
 }
 
-// splicer is one direction of a joint.
+// copySize is how much is copied at once where splicing does not pay, in bytes.
+const copySize = 256 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
+
+// splicer is one direction of a joint. What is on the way is in its pipe or in its buffer; when nothing is, it has neither.
 type splicer struct {
-	pipes *pipes
+	pipes  *pipes
+	copies bool // no pipe is wanted
+
 	k     kernelPipe
 	has   bool // a pipe
-	none  bool // and there was none to be had
-	n     int
+	buf   *[copySize]byte
+	n     int // what the last call has moved
+	all   int // what was taken last
+	left  int // what of it is still on the way
 	errno syscall.Errno
 }
 
-// fill moves what there is to the pipe, as the poller wants it.
+// fill takes what there is from a descriptor, as the poller wants it.
 func (s *splicer) fill(fd uintptr) bool {
-	if !s.has {
-		if s.k, s.has = s.pipes.get(); !s.has {
-			s.none = true
-			return ready(int(fd)) // to be copied, once there is something
-		}
+	if s.hold() {
+		s.call(func() (int, error) {
+			n, err := unix.Splice(int(fd), nil, s.k.w, nil, pipeSize, spliceFlags)
+			return int(n), err
+		})
+	} else {
+		s.call(func() (int, error) { return unix.Read(int(fd), s.buf[:]) })
 	}
-	s.none = false
-	s.move(int(fd), s.k.w, pipeSize)
 	if s.errno == unix.EAGAIN {
 		s.release(true)
 		return false
 	}
+	s.all, s.left = s.n, s.n
 	return true
 }
 
-func (s *splicer) move(from, to, limit int) {
+// drain gives what is on the way to a descriptor, or some of it.
+func (s *splicer) drain(fd uintptr) bool {
+	if s.has {
+		s.call(func() (int, error) {
+			n, err := unix.Splice(s.k.r, nil, int(fd), nil, s.left, spliceFlags)
+			return int(n), err
+		})
+	} else {
+		s.call(func() (int, error) { return unix.Write(int(fd), s.buf[s.all-s.left:s.all]) })
+	}
+	return s.errno != unix.EAGAIN
+}
+
+// hold takes a pipe, or a buffer if that is wanted or there is no pipe.
+func (s *splicer) hold() (hasPipe bool) {
+	if !s.has && !s.copies {
+		s.k, s.has = s.pipes.get()
+	}
+	if !s.has && s.buf == nil {
+		s.buf = copyBuffers.Get().(*[copySize]byte)
+	}
+	return s.has
+}
+
+// release gives back what hold took.
+func (s *splicer) release(empty bool) {
+	if s.has {
+		s.pipes.put(s.k, empty)
+		s.has = false
+	}
+	if s.buf != nil {
+		copyBuffers.Put(s.buf)
+		s.buf = nil
+	}
+}
+
+func (s *splicer) call(f func() (int, error)) {
 	for {
-		n, err := unix.Splice(from, nil, to, nil, limit, spliceFlags)
-		s.n, s.errno = int(n), errnoOf(err)
+		n, err := f()
+		s.n, s.errno = n, errnoOf(err)
 		if s.errno != unix.EINTR {
 			return
 		}
@@ -123,106 +169,36 @@ func errnoOf(err error) syscall.Errno {
 	return errno
 }
 
-func (s *splicer) release(empty bool) {
-	if s.has {
-		s.pipes.put(s.k, empty)
-		s.has = false
-	}
-}
-
-// ready reports whether reading would not wait.
-func ready(fd int) bool {
-	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
-	n, err := unix.Poll(p, 0)
-	return err != nil || n > 0
-}
-
-// splice moves everything until src's end. Where descriptors cannot be spliced it is errors.ErrUnsupported, and nothing has
+// splice moves everything until src's end. From a Unix socket to TCP it copies: what that costs is less than what the kernel
+// does to send single pages (bench/relay). Where descriptors cannot be spliced it is errors.ErrUnsupported, and nothing has
 // been moved.
-func (j *joint) splice(dst, src syscall.RawConn, moved *atomic.Int64) error {
-	s := &splicer{pipes: j.pipes}
-	defer func() { s.release(false) }()
-	fill := s.fill
-	left := 0
-	drain := func(fd uintptr) bool {
-		s.move(s.k.r, int(fd), left)
-		return s.errno != unix.EAGAIN
-	}
+func (j *joint) splice(dst, src *end, moved *atomic.Int64) error {
+	s := &splicer{pipes: j.pipes, copies: src.unix && dst.drains}
+	defer func() { s.release(s.left == 0) }()
+	fill, drain := s.fill, s.drain
 	for {
-		err := src.Read(fill)
+		err := src.in.Read(fill)
 		switch {
 		case err != nil:
 			return j.ended(err)
-		case s.none:
-			if end, err := j.copyOnce(dst, src, moved); end || err != nil {
-				return err
-			}
-			continue
 		case s.errno == unix.EINVAL:
 			return errors.ErrUnsupported
 		case s.errno != 0:
 			return j.ended(s.errno)
 		case s.n == 0:
-			s.release(true)
 			return nil
 		}
-		for left = s.n; left > 0; left -= s.n {
-			if err := dst.Write(drain); err != nil {
+		for s.left > 0 {
+			if err := dst.out.Write(drain); err != nil {
 				return &writeError{err}
 			}
 			if s.errno != 0 {
 				return &writeError{s.errno}
 			}
+			s.left -= s.n
 			j.count(moved, s.n)
 		}
 	}
-}
-
-// copyOnce copies what there is, when all pipes are in use.
-func (j *joint) copyOnce(dst, src syscall.RawConn, moved *atomic.Int64) (end bool, err error) {
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
-	n, err := rawRead(src, buf[:])
-	if n == 0 || err != nil {
-		return err == nil, j.ended(err)
-	}
-	for b := buf[:n]; len(b) > 0; {
-		m, err := rawWrite(dst, b)
-		if err != nil {
-			return false, &writeError{err}
-		}
-		j.count(moved, m)
-		b = b[m:]
-	}
-	return false, nil
-}
-
-func rawRead(c syscall.RawConn, b []byte) (n int, err error) {
-	var errno error
-	err = c.Read(func(fd uintptr) bool {
-		for n, errno = unix.Read(int(fd), b); errno == unix.EINTR; {
-			n, errno = unix.Read(int(fd), b)
-		}
-		return errno != unix.EAGAIN
-	})
-	if err == nil {
-		err = errno
-	}
-	return max(n, 0), err
-}
-
-func rawWrite(c syscall.RawConn, b []byte) (n int, err error) {
-	var errno error
-	err = c.Write(func(fd uintptr) bool {
-		for n, errno = unix.Write(int(fd), b); errno == unix.EINTR; {
-			n, errno = unix.Write(int(fd), b)
-		}
-		return errno != unix.EAGAIN
-	})
-	if err == nil {
-		err = errno
-	}
-	return max(n, 0), err
 }
 
 // hungUp reports whether a connection's other side neither sends nor receives any more, where that can be known: of TCP

@@ -14,7 +14,7 @@ type pipes struct{}
 
 func (*pipes) close() {}
 
-func (j *joint) splice(_, _ syscall.RawConn, _ *atomic.Int64) error { return errors.ErrUnsupported }
+func (j *joint) splice(_, _ *end, _ *atomic.Int64) error { return errors.ErrUnsupported }
 
 func hungUp(syscall.RawConn) bool { return false }
 
