@@ -66,7 +66,7 @@ func (r *run) single(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%v: %w", r.a, err)
 	}
-	stop := context.AfterFunc(ctx, r.end)
+	stop := context.AfterFunc(ctx, r.endLater)
 	defer stop()
 	err = r.join(ctx, e)
 	if ctx.Err() != nil {
@@ -129,7 +129,7 @@ func (r *run) serveOne(ctx context.Context, l *listener) error {
 		return err
 	}
 	l.close()
-	stop := context.AfterFunc(ctx, r.end)
+	stop := context.AfterFunc(ctx, r.endLater)
 	defer stop()
 	if err := r.join(ctx, e); err != nil && ctx.Err() == nil {
 		return err
@@ -153,7 +153,7 @@ func (r *run) acceptAll(ctx context.Context, l *listener) error {
 		go func() {
 			defer r.all.Done()
 			defer func() { <-seats }()
-			if err := r.join(ctx, e); err != nil {
+			if err := r.join(ctx, e); err != nil && !errors.Is(err, context.Canceled) {
 				r.trouble(err)
 			}
 		}()
@@ -277,6 +277,9 @@ func (r *run) finish() {
 	}
 	<-done
 }
+
+// endLater ends all joints when they have had the time that they may take.
+func (r *run) endLater() { time.AfterFunc(r.cfg.Drain, r.end) }
 
 // end ends all joints.
 func (r *run) end() {
