@@ -83,7 +83,7 @@ func (e *mmdbEngine) findIPv4() (err error) {
 
 func (e *mmdbEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() && e.r.Metadata.IPVersion == 4 {
-		return h, nil
+		return noFamily, nil
 	}
 	r := e.r.Lookup(a)
 	if err := r.Err(); err != nil {

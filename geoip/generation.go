@@ -24,7 +24,10 @@ type engine interface {
 type hit struct {
 	first, last netip.Addr
 	place       *place
+	apart       bool // the file has no addresses of this family
 }
+
+var noFamily = hit{apart: true}
 
 // generation is one state of a database file: what one Open or Reload has opened. It does not change.
 type generation struct {
@@ -192,8 +195,11 @@ func (g *generation) read(loc *Location) (err error) {
 
 // fill copies what was found.
 func (h *hit) fill(loc *Location, source string) {
-	if h.first.IsValid() {
+	switch {
+	case h.first.IsValid():
 		loc.First, loc.Last = h.first, h.last
+	case !h.apart:
+		loc.First, loc.Last = loc.Addr, loc.Addr
 	}
 	if h.place != nil {
 		h.place.fill(loc, source)

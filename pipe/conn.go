@@ -25,8 +25,8 @@ type Conn struct {
 var _ net.Conn = (*Conn)(nil)
 
 // Read reads what the other end wrote. In message mode it is one message: if it is longer than b, Read fills b and returns
-// [ErrMoreData], and the next Read goes on with it. An empty message is 0 bytes and no error. In byte mode it is what is
-// there, at most len(b) bytes. io.EOF is the end: the other end has closed, or closed for writing.
+// [ErrMoreData], and the next Read goes on with it. An empty message is 0 bytes and no error. In byte mode it is some
+// of what is there, at most len(b) bytes; of a pipe of message type never of two messages at once. io.EOF is the end: the other end has closed, or closed for writing.
 func (c *Conn) Read(b []byte) (int, error) {
 	if c.direction != Duplex && c.server == (c.direction == Outbound) {
 		return 0, wrap("read", c.name, ErrAccessDenied)

@@ -7,13 +7,10 @@ import (
 	"os"
 	"os/user"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sockeye-net/sockeye/internal/inetdiag"
-	"github.com/sockeye-net/sockeye/internal/netlink"
 	"github.com/sockeye-net/sockeye/internal/rawsock"
 	"github.com/sockeye-net/sockeye/internal/unixpipe"
 )
@@ -204,18 +201,14 @@ func living(places []place) (place, error) {
 // hasRoom asks sock_diag for the length and the limit of the listener's queue, which disturbs nobody. Where that is refused,
 // or knows nothing of the path (it was bound under another one), it connects and closes, which the server sees.
 func hasRoom(path string) (bool, error) {
-	rows := inetdiag.UnixRows{}
-	if conn, err := netlink.Open(); err == nil {
-		defer conn.Close()
-		rows.Begin()
-		req := inetdiag.UnixRequest{States: 1 << rawsock.Listen}
-		if conn.Dump(req.Append(nil), &rows) == nil {
-			for _, r := range rows.Rows {
-				if r.Name == path && r.State == rawsock.Listen {
-					return r.RecvQ <= r.SendQ, nil
-				}
-			}
+	found, free := false, false
+	err := unixSockets(1<<rawsock.Listen, func(r *rawsock.Unix) {
+		if r.Name == path && r.State == rawsock.Listen {
+			found, free = true, r.RecvQ <= r.SendQ
 		}
+	})
+	if err == nil && found {
+		return free, nil
 	}
 	fd, _, err := connect(path, Byte)
 	if err == nil {
@@ -230,15 +223,8 @@ func hasRoom(path string) (bool, error) {
 // serverWait is what the server has written to its lock file.
 func serverWait(lock string) time.Duration {
 	b, err := os.ReadFile(lock)
-	if err != nil {
-		return DefaultWait
-	}
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "wait="); ok {
-			if d, err := time.ParseDuration(v); err == nil && d > 0 {
-				return d
-			}
-		}
+	if l := parseLockFile(string(b)); err == nil && l.wait > 0 {
+		return l.wait
 	}
 	return DefaultWait
 }

@@ -1,6 +1,8 @@
 package pipe
 
 import (
+	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,4 +60,57 @@ func TestParseName(t *testing.T) {
 			t.Errorf("%s is %+v, %v", s, got, err)
 		}
 	}
+}
+
+func FuzzParseLockFile(f *testing.F) {
+	for _, l := range []lockFile{{name: `\\.\pipe\x`, pid: 7, typ: Message, wait: 3, maxInstances: 9}, {}} {
+		f.Add(l.text())
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		l := parseLockFile(s)
+		if l.pid < 0 || l.wait < 0 || l.maxInstances < 0 || l.typ > Message {
+			t.Errorf("%q is %+v", s, l)
+		}
+	})
+}
+
+func TestLockFile(t *testing.T) {
+	want := lockFile{name: `\\.\pipe\a=b`, pid: 7, typ: Message, typeKnown: true, wait: 1500000, maxInstances: 9}
+	if got := parseLockFile(want.text()); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// dirEntry is a FILE_FULL_DIR_INFO.
+func dirEntry(name string, now, most int32, last bool) []byte {
+	b := make([]byte, dirName, 200)
+	binary.LittleEndian.PutUint32(b[dirEndOfFile:], uint32(now))
+	binary.LittleEndian.PutUint32(b[dirAllocation:], uint32(most))
+	binary.LittleEndian.PutUint32(b[dirNameLength:], uint32(2*len(name)))
+	for _, c := range name {
+		b = append(b, byte(c), byte(c>>8))
+	}
+	for len(b)%8 != 0 {
+		b = append(b, 0)
+	}
+	if !last {
+		binary.LittleEndian.PutUint32(b[dirNext:], uint32(len(b)))
+	}
+	return b
+}
+
+func TestParseDirectory(t *testing.T) {
+	b := append(dirEntry("one", 3, -1, false), dirEntry("b", 1, 7, true)...)
+	want := []Listed{{Name: `\\.\pipe\one`, Instances: 3}, {Name: `\\.\pipe\b`, Instances: 1, MaxInstances: 7}}
+	if got, err := parseDirectory(append(b, 1, 2, 3)); !slices.Equal(got, want) || err != nil {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := parseDirectory(b[:len(b)-9]); len(got) != 1 || err == nil {
+		t.Errorf("cut: %+v %v", got, err)
+	}
+}
+
+func FuzzParseDirectory(f *testing.F) {
+	f.Add(append(dirEntry("one", 3, -1, false), dirEntry("b", 1, 7, true)...))
+	f.Fuzz(func(t *testing.T, b []byte) { parseDirectory(b) })
 }

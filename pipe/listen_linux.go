@@ -54,19 +54,12 @@ func listen(name string, cfg Config) (*Listener, error) {
 		return nil, err
 	}
 	l.lock = lock
-	return l, lock.Write(lockText(name, cfg))
-}
-
-// lockText is for people, and for what clients want to know: see serverWait.
-func lockText(name string, cfg Config) string {
-	text := fmt.Sprintf("name=%s\npid=%d\ntype=%v\n", name, os.Getpid(), cfg.Type)
-	if cfg.DefaultWait > 0 {
-		text += fmt.Sprintf("wait=%v\n", cfg.DefaultWait)
+	about := lockFile{name: name, pid: os.Getpid(), typ: cfg.Type, wait: cfg.DefaultWait, maxInstances: cfg.MaxInstances}
+	if err := lock.Write(about.text()); err != nil {
+		l.close()
+		return nil, opening(errnoOf(err))
 	}
-	if cfg.MaxInstances > 0 {
-		text += fmt.Sprintf("instances=%d\n", cfg.MaxInstances)
-	}
-	return text
+	return l, nil
 }
 
 func listenLocked(name string, at place, cfg Config, adm admission) (*Listener, error) {
@@ -119,7 +112,13 @@ func clear(path string) error {
 	return opening(unix.Unlink(path))
 }
 
-func (l *Listener) setDeadline(t time.Time) error { return waiting(l.f.SetDeadline(t)) }
+func (l *Listener) setDeadline(t time.Time) error {
+	err := waiting(l.f.SetDeadline(t))
+	if err == nil {
+		l.seats.setDeadline(t)
+	}
+	return err
+}
 
 func (l *Listener) close() error {
 	err := error(ErrClosed)
@@ -155,7 +154,7 @@ func (l *Listener) accept() (*Conn, error) {
 
 // acceptFD accepts the next client, when there is a seat for it.
 func (l *Listener) acceptFD() (fd int, err error) {
-	if err := l.seats.wait(l); err != nil {
+	if err := l.seats.wait(); err != nil {
 		return -1, err
 	}
 	var errno syscall.Errno

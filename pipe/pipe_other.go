@@ -11,6 +11,8 @@ import (
 
 var capabilities []Capability
 
+func list() ([]Listed, error) { return nil, ErrUnsupported }
+
 type listener struct{}
 
 func listen(string, Config) (*Listener, error)                { return nil, ErrUnsupported }

@@ -3,6 +3,7 @@ package pipe
 import (
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,9 @@ type seats struct {
 	path    string
 	plug    int // the connection that plugs the queue; -1 without
 	closed  bool
+
+	deadline time.Time // of wait; zero is never
+	timer    *time.Timer
 }
 
 func (s *seats) init(fd int, cfg Config, path string) error {
@@ -45,19 +49,37 @@ func (s *seats) resize(left int) error {
 }
 
 // wait waits until a seat is free.
-func (s *seats) wait(l *Listener) error {
+func (s *seats) wait() error {
 	if s.max == 0 {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.taken >= s.max && !s.closed {
+	for s.taken >= s.max && !s.closed && !s.expired() {
 		s.free.Wait()
 	}
-	if s.closed {
+	switch {
+	case s.closed:
 		return ErrClosed
+	case s.expired():
+		return ErrTimeout
 	}
 	return nil
+}
+
+func (s *seats) expired() bool { return !s.deadline.IsZero() && !time.Now().Before(s.deadline) }
+
+// setDeadline is for wait, which the poller knows nothing of.
+func (s *seats) setDeadline(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if s.deadline = t; s.max > 0 && !t.IsZero() {
+		s.timer = time.AfterFunc(time.Until(t), s.free.Broadcast)
+	}
 }
 
 // accept takes a client from the queue, and a seat.
@@ -130,6 +152,9 @@ func (s *seats) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 	if s.plug >= 0 {
 		unix.Close(s.plug)
 		s.plug = -1

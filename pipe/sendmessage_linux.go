@@ -9,12 +9,12 @@ import (
 	"github.com/sockeye-net/sockeye/internal/unixpipe"
 )
 
-// How large messages are cut. The kernel copies a packet to pages that it allocates at once, so a large one can fail where
-// memory is fragmented; and only a small one's pages are still in the processor's cache when they are read.
+// How large messages are cut. The kernel takes most of a packet's memory in one piece, so a large one can fail where memory is
+// fragmented: then parts become smaller (outlet.smaller). Measured: docs/decisions/0013-pipe.md.
 const (
 	packetRoom = 32        // what a packet's length must stay below the send buffer (unix_dgram_sendmsg)
 	largeBuf   = 1 << 20   // the send buffer that is asked for when the first large message is sent
-	partSize   = 128 << 10 // a part
+	partSize   = 512 << 10 // a part, if there is that much room
 	partLeast  = 4 << 10   // one that is always to be had
 )
 

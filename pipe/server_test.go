@@ -20,7 +20,10 @@ import (
 	"github.com/sockeye-net/sockeye/pipe"
 )
 
-var background = context.Background()
+var (
+	background = context.Background()
+	noDeadline time.Time
+)
 
 func TestNames(t *testing.T) {
 	testutil.CheckLeaks(t)
@@ -277,6 +280,21 @@ func TestCloseEndsAccept(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// A deadline ends an Accept that waits for an instance to become free.
+func TestAcceptDeadlineWhenFull(t *testing.T) {
+	testutil.CheckLeaks(t)
+	l := listen(t, newName(), &pipe.Config{MaxInstances: 1})
+	dial(t, l.Addr().String(), nil)
+	s := accept(t, l)
+	l.SetDeadline(time.Now().Add(30 * time.Millisecond))
+	if _, err := l.Accept(); !errors.Is(err, pipe.ErrTimeout) {
+		t.Error(err)
+	}
+	s.Close()
+	dial(t, l.Addr().String(), &pipe.DialConfig{Wait: 10 * time.Second})
+	accept(t, l)
 }
 
 // Connections outlive their listener.

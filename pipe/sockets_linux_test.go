@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -499,6 +500,42 @@ func checkThreads(t *testing.T) {
 	})
 }
 
+// Without the privilege to have a larger buffer than the administrator's, parts are smaller.
+func TestLargeWithoutPrivilege(t *testing.T) {
+	if !testutil.Isolated(t, testutil.Child{UID: 1001}) {
+		return
+	}
+	for _, buffer := range []int{0, 5000} {
+		server, client := pair(t, &pipe.Config{Type: pipe.Message, OutBuffer: buffer}, nil)
+		want := pattern(5<<20+1, 1)
+		go server.WriteMessage(want)
+		if m, err := client.ReadMessage(nil); err != nil || !bytes.Equal(m, want) {
+			t.Errorf("buffer of %d: %d bytes, %v", buffer, len(m), err)
+		}
+	}
+}
+
+// A stranger that closes before we do finds what was sent to it, although we have not read all, not even empty messages.
+func TestDrainedForStrangers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l := listen(t, path, &pipe.Config{Type: pipe.Message})
+	c, err := net.Dial("unixpacket", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s := accept(t, l)
+	for _, m := range []string{"unread", "", "unread too"} {
+		c.Write([]byte(m))
+	}
+	s.Write([]byte("for you"))
+	s.Close()
+	b := make([]byte, 100)
+	if n, err := c.Read(b); string(b[:n]) != "for you" || err != nil {
+		t.Errorf("%q %v", b[:n], err)
+	}
+}
+
 // Without the privilege a server of another user's client is told so, and is itself afterwards.
 func TestImpersonateWithoutPrivilege(t *testing.T) {
 	if !testutil.Isolated(t, testutil.Child{UID: 1001}) {
@@ -563,3 +600,5 @@ func TestPeerProcess(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+func ptr(list []uint32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(list)) }

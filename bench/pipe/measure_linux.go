@@ -98,7 +98,7 @@ func throughput(s subject, size int, length time.Duration) (float64, error) {
 		return 0, err
 	}
 	defer c.Close()
-	m, b := messages{s, c}, make([]byte, size)
+	m, b := messages{s, c}, touched(size)
 	sent := 0
 	begun := time.Now()
 	for ; time.Since(begun) < length || sent < 3*size; sent += size {

@@ -29,8 +29,9 @@ stands its place in brackets.
 
 Databases are those that --db names, or else those of the configuration file, or
 else those found in the usual folders; --where prints them all. The first that
-knows the place of an address tells it, and so for its position, its provider, and
-its autonomous system. QQWry.dat, ipv6wry.db, MaxMind's MMDB and others' in that
+knows the place of an address tells it (one that knows the country only gives way
+to the next that knows the city), and so for its position, its provider, and its
+autonomous system. QQWry.dat, ipv6wry.db, MaxMind's MMDB and others' in that
 format, ip2region's xdb, ipip.net's ipdb and the old GeoIP.dat are read.
 Special-purpose ranges (private, loopback, documentation, ...) need no database.
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -31,12 +32,15 @@ In the configuration file:
   sha256_url = "https://example.com/GeoLite2-City.tar.gz.sha256"
 
 url is http or https; what it gives may be packed by gzip, or in a tar or zip
-archive. file is the path of the database, below ~/.local/share/sockeye (Windows:
-%LocalAppData%\sockeye) unless it is absolute; without it, it is named as in the
-url. sha256, or what sha256_url gives, is the checksum of what is fetched; without
-one, only https keeps others on the way from changing it. Keys in an address are
-never shown. Whoever may list processes sees those on a command line, though: write
-them into the configuration file.
+archive. file is the path of the database; without it, it is named as in the url.
+Unless it is absolute it is below ~/.local/share/sockeye, for root below
+/var/lib/sockeye, which the commands of all users search (Windows:
+%LocalAppData%\sockeye), or below the first folder of SOCKEYE_GEO_PATH.
+
+sha256, or what sha256_url gives, is the checksum of what is fetched; without one,
+only https keeps others on the way from changing it. Keys in an address are never
+shown. Whoever may list processes sees those on a command line, though: write them
+into the configuration file.
 
 A file is replaced, at once, only by one that came whole, has the checksum, opens,
 whose every record can be read, and that is of the same kind and no less than half
@@ -132,7 +136,30 @@ func (e *Env) updatesFor(f *geoUpdateFlags, args []string) ([]config.Update, err
 	if len(cfg.Geo.Update) == 0 {
 		return nil, e.errNoUpdate(cfg)
 	}
+	if err := e.checkUpdates(cfg.Geo.Update); err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", cfg.File, err)
+	}
 	return e.chooseUpdates(cfg.Geo.Update, args)
+}
+
+// checkUpdates refuses two that are for one file: each would replace what the other has fetched.
+func (e *Env) checkUpdates(all []config.Update) error {
+	first := make(map[string]int)
+	for i := range all {
+		src, err := e.updateSource(&all[i])
+		if err != nil {
+			continue // it is told when its turn comes
+		}
+		file := filepath.Clean(src.File)
+		if runtime.GOOS == "windows" {
+			file = strings.ToLower(file)
+		}
+		if n := first[file]; n > 0 {
+			return fmt.Errorf("[[geo.update]] number %d and number %d are both for %s: give one of them another file", n, i+1, src.File)
+		}
+		first[file] = i + 1
+	}
+	return nil
 }
 
 // named is the update that the flags describe. A path on the command line is one from here, as for every program.

@@ -188,6 +188,25 @@ func TestGeoUpdateUsage(t *testing.T) {
 }
 
 // Where a file of the configuration lies.
+// TestGeoUpdateTwice: two that are for one file would take turns in replacing it.
+func TestGeoUpdateTwice(t *testing.T) {
+	u := newUpdateWorld(t)
+	u.files["/a/x.dat"], u.files["/b/x.dat.gz"] = dated("2024年9月11日", 300), dated("2024年10月16日", 310)
+	both := "[[geo.update]]\nurl = '" + u.url + "/a/x.dat'\n[[geo.update]]\nurl = '" + u.url + "/b/x.dat.gz'\n"
+	u.configure(t, both)
+	want := fmt.Sprintf("sockeye: configuration %s: [[geo.update]] number 1 and number 2 are both for %s: give one of them another file\n",
+		u.vars["SOCKEYE_CONFIG"], filepath.Join(u.dir, "x.dat"))
+	for _, words := range [][]string{nil, {"x.dat"}} {
+		if out, says := u.update(t, exitUnknown, words...); out != "" || says != want {
+			t.Errorf("%q: %q, %q; want %q", words, out, says, want)
+		}
+	}
+	u.configure(t, both+"file = 'y.dat'\n")
+	if out, says := u.update(t, exitFound); says != "" || strings.Count(out, "\n") != 2 {
+		t.Errorf("%q, %q", out, says)
+	}
+}
+
 func TestUpdateSource(t *testing.T) {
 	u := newUpdateWorld(t)
 	home := t.TempDir()
@@ -195,7 +214,10 @@ func TestUpdateSource(t *testing.T) {
 		u.vars[name] = home
 	}
 	u.vars["SOCKEYE_GEO_PATH"] = ""
-	u.dir = filepath.Join(home, "sockeye")
+	u.dir = geodb.UpdateFolder(u.Getenv)
+	if want := filepath.Join(home, "sockeye"); u.dir != want && os.Geteuid() != 0 {
+		t.Errorf("%q, want %q", u.dir, want)
+	}
 	for file, want := range map[string]string{
 		"":                                filepath.Join(u.dir, "x.mmdb"),
 		"b.mmdb":                          filepath.Join(u.dir, "b.mmdb"),
@@ -226,12 +248,12 @@ func TestFetchBarLine(t *testing.T) {
 	p := geofetch.Progress{Stage: geofetch.Downloading, Done: 12_300_000, Total: 27_100_000}
 	for width, want := range map[int]string{
 		120: "#############.................  qqwry.dat  fetching  45%  12.3 MB of 27.1 MB  4.1 MB/s  0:04 left",
-		80:  "#####.......  qqwry.dat  fetching  45%  12.3 MB of 27.1 MB  4.1 MB/s  0:04 left",
-		60:  "#####.......  qqwry.dat  fetching  45%  4.1 MB/s  0:04 left",
-		50:  "#####.......  qqwry.dat  fetching  45%  0:04 left",
-		36:  "####.....  qqwry.dat  fetching  45%",
+		80:  "####......  qqwry.dat  fetching  45%  12.3 MB of 27.1 MB  4.1 MB/s  0:04 left",
+		60:  "####......  qqwry.dat  fetching  45%  4.1 MB/s  0:04 left",
+		50:  "####......  qqwry.dat  fetching  45%  0:04 left",
+		38:  "####.....  qqwry.dat  fetching  45%",
 		30:  "qqwry.dat  fetching  45%",
-		20:  "qqwry.dat  fetchin…",
+		20:  "qqwry.dat  fetch…",
 		2:   "…",
 		0:   "…",
 	} {
@@ -246,7 +268,7 @@ func TestFetchBarLine(t *testing.T) {
 			for _, total := range []int64{0, 1, 5_000, 1 << 40} {
 				for width := range 200 {
 					p := geofetch.Progress{Stage: stage, Done: 5_000, Total: total}
-					if got := b.line(p, time.Minute, width); view.Wide(got) > max(width-1, 1) {
+					if got := b.line(p, time.Minute, width); view.Wide(got) > max(width-3, 1) {
 						t.Fatalf("%d cells: %q", width, got)
 					}
 				}
@@ -256,7 +278,7 @@ func TestFetchBarLine(t *testing.T) {
 	b.name = "a.xdb"
 	wantText(t, "unknown length", b.line(geofetch.Progress{Done: 2_000_000}, 2*time.Second, 80), "a.xdb  fetching  2.0 MB  1.0 MB/s")
 	wantText(t, "checking", b.line(geofetch.Progress{Stage: geofetch.Checking, Done: 1_234_567}, time.Second, 80), "a.xdb  checking  1.2M ranges")
-	wantText(t, "just begun", b.line(geofetch.Progress{Total: 1000}, 0, 50), "............  a.xdb  fetching   0%  0 B of 1.0 kB")
+	wantText(t, "just begun", b.line(geofetch.Progress{Total: 1000}, 0, 50), "..........  a.xdb  fetching   0%  0 B of 1.0 kB")
 	for s, want := range map[float64]string{0: "0:00", 59.6: "1:00", 3599: "59:59", 3723: "1:02:03", 1e30: "277777:46:40"} {
 		wantText(t, "remaining", remaining(s), want)
 	}

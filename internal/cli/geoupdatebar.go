@@ -70,9 +70,10 @@ func (b *fetchBar) clear() {
 	}
 }
 
-// line leaves the last cell of the terminal free: some break the line when it is written to.
+// line leaves the last cells of the terminal free: some break the line when the last is written to, and so does the "^C" that
+// a terminal writes when a person interrupts.
 func (b *fetchBar) line(p geofetch.Progress, took time.Duration, width int) string {
-	width = max(width-1, 1)
+	width = max(width-3, 1)
 	head := b.name + "  " + stageWords[p.Stage]
 	if p.Total > 0 {
 		head = fmt.Sprintf("%s %3d%%", head, min(p.Done, p.Total)*100/p.Total)

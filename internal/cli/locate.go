@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sockeye-net/sockeye/geoip"
+	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/internal/view"
 )
 
@@ -43,7 +44,7 @@ func (l *locator) place(a netip.Addr) *geoip.Location {
 }
 
 // locate opens databases where places are needed, and has the names ask them. It fails where a database must be asked and
-// there is none.
+// there is none that could tell.
 func (e *Env) locate(f *placeFlags, needs view.Needs, names *view.Names) (*locator, error) {
 	if !needs.Geo {
 		if len(f.db) > 0 && !f.geo {
@@ -59,11 +60,26 @@ func (e *Env) locate(f *placeFlags, needs view.Needs, names *view.Names) (*locat
 	if p.none() {
 		l.without = e.errNoDatabase()
 	}
-	if l.without != nil && needs.GeoDB {
-		return nil, errors.Join(l.without, l.Close())
+	if err := l.lacks(needs.GeoDB); err != nil {
+		for _, failed := range p.partial() {
+			e.note(failed)
+		}
+		return nil, errors.Join(err, l.Close())
 	}
 	names.Place = l.place
 	return l, nil
+}
+
+// lacks is why a filter of these parts of places cannot be answered. That nothing matches would not be known.
+func (l *locator) lacks(parts geodb.Parts) error {
+	parts &^= l.Tells()
+	switch {
+	case parts == 0:
+		return nil
+	case l.without != nil:
+		return l.without
+	}
+	return fmt.Errorf("no database that is used tells of %v, for which the filter asks; see sockeye geo --where", parts)
 }
 
 // checkDatabases is how often a command that runs for long looks whether a database was replaced.

@@ -111,6 +111,26 @@ func TestListWithoutDatabase(t *testing.T) {
 	w.check(t, "-tn", exitFound, "")
 }
 
+// TestFilterNobodyTells: a filter of what no database has is not one that nothing matches.
+func TestFilterNobodyTells(t *testing.T) {
+	db := placesDB(t)
+	says := "sockeye: no database that is used tells of autonomous systems, for which the filter asks; see sockeye geo --where\n"
+	for _, line := range []string{"asn = 13335", "-t country = CN or asn != 13335 --json", "watch asn > 5", "traffic --by socket asn = 1"} {
+		w := abroad(newWorld(t))
+		if w.check(t, line+" --db "+db, exitUnknown, says); w.out.Len() > 0 || w.table.opened > 0 {
+			t.Errorf("%s prints %s", line, w.out.String())
+		}
+	}
+	w := abroad(newWorld(t))
+	w.check(t, "-t --columns asn,remote isp ~ 电信 --db "+db, exitFound, "")
+	w.check(t, "-t asn = 4134 --db "+db+" --db "+writeSystems(t, t.TempDir(), "asn.mmdb"), exitFound, "")
+	if n := strings.Count(w.out.String(), "\n"); n != 3 {
+		t.Errorf("%s", w.out.String())
+	}
+	broken := writeDB(t, t.TempDir(), "broken.mmdb", []byte("x"))
+	w.check(t, "asn = 4134 --db "+broken+" --db "+db, exitUnknown, "sockeye: note: geoip: open "+broken+": not a database of a known format\n"+says)
+}
+
 func TestGeoFlags(t *testing.T) {
 	db := placesDB(t)
 	w := abroad(newWorld(t))
