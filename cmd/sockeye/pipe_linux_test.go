@@ -209,3 +209,23 @@ func TestPipeComplete(t *testing.T) {
 	}
 	finish(t, run("__complete", "relay", "tcp")).contains(t, "tcp:", "tcp-listen:")
 }
+
+// TestPipeAccess: only the own user may connect, unless it is said who else may.
+func TestPipeAccess(t *testing.T) {
+	testutil.NeedRoot(t)
+	for flags, allowed := range map[string]bool{"": false, "--everyone": true, "--user 65534": true, "--user 65533": false} {
+		path := filepath.Join(testutil.PublicDir(t), "p")
+		r := launch(t, program(t, append([]string{"pipe", "listen", path, "--echo", "--message", "-v"}, strings.Fields(flags)...)...))
+		r.find("listening on")
+		got := finish(t, asUser(program(t, "pipe", "call", path, "hello", "--timeout", "5s")))
+		switch {
+		case allowed && (got.code != 0 || got.out != "hello\n"):
+			t.Errorf("%q: %+v", flags, got)
+		case !allowed:
+			got.oneLine(t, "sockeye: "+path)
+		}
+		if code := r.interrupt(); code != 0 {
+			t.Errorf("exit %d: %s", code, r.text())
+		}
+	}
+}

@@ -67,6 +67,9 @@ func pipeEnd(c *pipe.Conn, name string, messages bool) *end {
 	return e
 }
 
+// socket reports whether a hang-up means that the other side does not read any more either: of a pipe(2) it does not.
+func (e *end) socket() bool { return e.unix || e.drains }
+
 // stdioEnd is standard input and output. They are not closed at the end of a connection but by who gave them, except that
 // who reads the output is told its end.
 func stdioEnd(in io.Reader, out io.Writer) *end {

@@ -167,7 +167,7 @@ func (j *joint) finish(dst, src *end) {
 		j.close()
 		return
 	}
-	if src != dst && (!told || hungUp(src.in)) && j.linger > 0 {
+	if src != dst && (!told || src.socket() && hungUp(src.in)) && j.linger > 0 {
 		j.lingering()
 	}
 }

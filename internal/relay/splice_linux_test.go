@@ -141,3 +141,32 @@ func TestNoPipeIdle(t *testing.T) {
 	behind.Close()
 	<-done
 }
+
+// TestProgramListens: a program that says no more, and goes on listening, has all of its input, however slowly that comes.
+func TestProgramListens(t *testing.T) {
+	testutil.CheckLeaks(t)
+	file := filepath.Join(t.TempDir(), "f")
+	program, err := startProgram([]string{"sh", "-c", `exec 1>&-; exec cat >"$0"`, file}, os.Stderr)
+	if err != nil {
+		t.Skip("there is no sh: ", err)
+	}
+	ours, theirs := connection(t, TCP)
+	p := &pipes{}
+	defer p.close()
+	j := newJoint(ours, program, p)
+	j.linger = 100 * time.Millisecond
+	done := make(chan error, 1)
+	go func() { done <- j.run() }()
+	if _, err := io.ReadAll(theirs); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(400 * time.Millisecond)
+	io.WriteString(theirs, "late")
+	theirs.CloseWrite()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "late" {
+		t.Errorf("%q %v", got, err)
+	}
+}
