@@ -23,7 +23,6 @@ type end struct {
 
 	in, out  syscall.RawConn // for splicing; nil: not possible
 	messages *pipe.Conn      // messages are to be kept
-	lines    bool            // a line is a message
 	echo     bool            // what is read is written to the same end
 	drains   bool            // it must be read to its end, or what was sent to it may be lost
 	unix     bool            // a Unix socket

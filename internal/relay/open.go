@@ -13,9 +13,7 @@ import (
 func (r *run) dial(ctx context.Context, a Address) (*end, error) {
 	switch a.Kind {
 	case Stdio:
-		e := stdioEnd(r.cfg.Stdin, r.cfg.Stdout)
-		e.lines = r.cfg.Messages
-		return e, nil
+		return stdioEnd(r.cfg.Stdin, r.cfg.Stdout), nil
 	case Echo:
 		return echoEnd(), nil
 	case Exec:
@@ -62,10 +60,9 @@ func worthWaiting(err error) bool {
 
 // listener is an end that listens.
 type listener struct {
-	accept   func() (*end, error)
-	close    func() error
-	where    string
-	messages bool
+	accept func() (*end, error)
+	close  func() error
+	where  string
 }
 
 func (r *run) listen(a Address) (*listener, error) {
