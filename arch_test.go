@@ -52,6 +52,7 @@ var layers = map[string]layer{
 	"completion": {rank: 2, libs: []string{xsys}, dirs: []string{"completion"}},
 	"sockex":     {rank: 3, libs: []string{xsys}, dirs: []string{"sockex"}},
 	"pipe":       {rank: 4, libs: []string{xsys}, dirs: []string{"pipe"}},
+	"relay":      {rank: 5, libs: []string{xsys}, dirs: []string{"internal/relay"}},
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
 	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
@@ -59,7 +60,7 @@ var layers = map[string]layer{
 }
 
 // see and move are the layers of the two halves, which do not know each other.
-var see, move = []string{"see", "watch", "view"}, []string{"completion", "sockex", "pipe"}
+var see, move = []string{"see", "watch", "view"}, []string{"completion", "sockex", "pipe", "relay"}
 
 // pkg is what we ask go list for.
 type pkg struct {
