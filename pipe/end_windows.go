@@ -455,6 +455,8 @@ func tokenUser(t windows.Token) (string, error) {
 	return u.User.Sid.String(), nil
 }
 
+var errNoOwner = errors.New("the pipe has no owner")
+
 // owner is who owns the pipe: its server's user.
 func (e *end) owner() (sid string, err error) {
 	err = e.file.With(func(h windows.Handle) error {
@@ -465,6 +467,9 @@ func (e *end) owner() (sid string, err error) {
 		o, _, err := sd.Owner()
 		if err != nil {
 			return err
+		}
+		if o == nil { // Wine's pipes without a security descriptor have none
+			return errNoOwner
 		}
 		sid = o.String()
 		return nil
