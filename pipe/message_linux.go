@@ -209,7 +209,10 @@ func (i *inlet) readPacket(b []byte) (n int, err error) {
 	for n < len(b) && i.unfinished() {
 		m, err := i.more(b[n:])
 		if err == ErrMessageCut && n == 0 && !i.begun { // nobody has seen any of it
-			return i.readPacket(b)
+			if n, err = i.start(b); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		n += m
 		if err != nil {
@@ -242,6 +245,10 @@ func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	return b, err
 }
 
+// claim is how much memory is made for a message of which nothing has come yet. Beyond it the memory grows with what comes:
+// to announce the longest message costs its writer nothing.
+const claim = 1 << 20
+
 // whole reads a message, or what is left of one. What is read when a deadline expires is put back.
 func (i *inlet) whole(b []byte) ([]byte, error) {
 	b = b[:cap(b)]
@@ -253,8 +260,9 @@ func (i *inlet) whole(b []byte) ([]byte, error) {
 		}
 	}
 	for i.unfinished() {
-		if need := n + len(i.rest) + i.left; need > len(b) {
-			b = append(make([]byte, 0, need), b[:n]...)[:need]
+		if need := n + len(i.rest) + i.left; need > len(b) && (n == len(b) || len(b) < claim) {
+			b = append(make([]byte, 0, min(need, max(claim, 8*n))), b[:n]...)
+			b = b[:cap(b)]
 		}
 		m, err := i.more(b[n:])
 		n += m
@@ -262,7 +270,10 @@ func (i *inlet) whole(b []byte) ([]byte, error) {
 			continue
 		}
 		if err == ErrMessageCut && !i.begun {
-			return i.whole(b[:0])
+			if n, err = i.start(b); err != nil {
+				return b[:0], err
+			}
+			continue
 		}
 		if err == ErrTimeout {
 			i.rest = append([]byte(nil), b[:n]...)
