@@ -298,3 +298,15 @@ func utf16Text(s string) (b []byte) {
 	}
 	return b
 }
+
+// An instance that another process has may be missing to a listener, and is made when it is free.
+func TestInteropMissingInstance(t *testing.T) {
+	l := listen(t, interopName(), &pipe.Config{MaxInstances: 2, Backlog: 1})
+	w := startWin32(t)
+	w.do(done, "create", l.Addr(), windows.PIPE_ACCESS_DUPLEX, 0, 2, smallBuffer, smallBuffer, 0)
+	dial(t, l.Addr().String(), nil)
+	accept(t, l)
+	w.do(done, "close")
+	dial(t, l.Addr().String(), &pipe.DialConfig{Wait: 5 * time.Second})
+	accept(t, l)
+}

@@ -31,8 +31,9 @@ const (
 // because who can open a file can lock it, and would keep the next server from its name.
 type place struct{ socket, lock, info string }
 
-// placeIn is that of a name in a directory. A name that is too long for a socket's path is there under its hash.
+// placeIn is that of a name, whose case does not count, in a directory. A name that is too long for a socket's path is there under its hash.
 func placeIn(dir, name string) place {
+	name = strings.ToLower(name)
 	file := escape(name)
 	if len(dir)+1+len(file) > unixpipe.MaxPath {
 		sum := sha256.Sum256([]byte(name))
