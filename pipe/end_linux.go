@@ -174,11 +174,10 @@ func (e *end) info(i *Info) error {
 
 // outlet is the writing half.
 type outlet struct {
-	mu   sync.Mutex
-	c    *Conn
-	msg  unixpipe.Msg
-	spin spinner
-	try  func(fd uintptr) bool // send, as the poller wants it; made once
+	mu  sync.Mutex
+	c   *Conn
+	msg unixpipe.Msg
+	try func(fd uintptr) bool // send, as the poller wants it; made once
 
 	b        []byte // what is to be sent
 	attached int    // with this descriptor, if it is not 0
@@ -195,18 +194,9 @@ func (o *outlet) init(c *Conn) {
 	o.try = o.attempt
 }
 
-// attempt sends once, or until it is worth it no more, and reports whether that is all the waiting.
-func (o *outlet) attempt(fd uintptr) bool {
-	if o.send(int(fd)) {
-		return true
-	}
-	for o.spin.begin(); o.spin.again(); {
-		if o.send(int(fd)) {
-			return true
-		}
-	}
-	return false
-}
+// attempt sends once, and reports whether that is all the waiting. Who finds no room does not look again: a full buffer is
+// best left to be read as a whole.
+func (o *outlet) attempt(fd uintptr) bool { return o.send(int(fd)) }
 
 func (o *outlet) send(fd int) bool {
 	if o.attached != 0 {
@@ -222,7 +212,6 @@ func (o *outlet) put(b []byte, attached int) (int, error) {
 	o.b, o.attached = b, attached
 	err := o.c.raw.Write(o.try)
 	o.b = nil
-	o.spin.over(len(b))
 	if err != nil {
 		return 0, waiting(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/sockeye-net/sockeye/internal/unixpipe"
 )
 
 // To wait in the poller costs a sleeping thread's wake-up, some 10 to 30 µs each way: more than all the rest of an exchange.
@@ -15,7 +17,7 @@ const (
 
 	// Who moves much does better to sleep: then both ends mostly run on one processor, in turns of a whole buffer that is
 	// still in its cache.
-	spinSmall = 16 << 10
+	spinSmall = 2 << 10
 
 	spinFails = 7 // in a row, after which one more costs no more: 126 waits that nobody looks in
 )
@@ -70,6 +72,7 @@ func (s *spinner) again() bool {
 		s.inVain()
 		return false
 	}
+	unixpipe.Yield() // the kernel likes to put both ends on one processor
 	return true
 }
 

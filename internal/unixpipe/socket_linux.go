@@ -169,3 +169,6 @@ func MakeRoom(fd int) error {
 	}
 	return GrowSendBuffer(fd, 2*n)
 }
+
+// Yield lets another thread run that waits for this processor (sched_yield(2)).
+func Yield() { syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
