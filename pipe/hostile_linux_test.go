@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,7 +169,12 @@ func TestLockIsPrivate(t *testing.T) {
 func TestOtherRuntimeDir(t *testing.T) {
 	testutil.CheckLeaks(t)
 	for _, d := range []string{"TMPDIR", "XDG_RUNTIME_DIR"} {
-		t.Setenv(d, t.TempDir())
+		dir, err := os.MkdirTemp("", "p") // a short one
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		t.Setenv(d, dir)
 	}
 	if err := os.Mkdir(temporaryDir(), 0o700); err != nil {
 		t.Fatal(err)
@@ -216,4 +222,24 @@ func TestChmodLink(t *testing.T) {
 	if s, err := os.Stat(file); err != nil || s.Mode() != 0o600 {
 		t.Errorf("%v, %v", s.Mode(), err)
 	}
+}
+
+// A directory in which no socket has room is none for pipes.
+func TestLongRuntimeDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 90))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	name := `\\.\pipe\long runtime directory`
+	l, err := Listen(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := Dial(context.Background(), name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }

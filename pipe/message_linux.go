@@ -245,7 +245,7 @@ func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	return b, err
 }
 
-// claim is how much memory is made for a message of which nothing has come yet. Beyond it the memory grows with what comes:
+// claim is how much memory is made for a message at first, and how much of it must have come before there is room for all:
 // to announce the longest message costs its writer nothing.
 const claim = 1 << 20
 
@@ -260,9 +260,12 @@ func (i *inlet) whole(b []byte) ([]byte, error) {
 		}
 	}
 	for i.unfinished() {
-		if need := n + len(i.rest) + i.left; need > len(b) && (n == len(b) || len(b) < claim) {
-			b = append(make([]byte, 0, min(need, max(claim, 8*n))), b[:n]...)
-			b = b[:cap(b)]
+		need := n + len(i.rest) + i.left
+		if n < claim {
+			need = min(need, claim)
+		}
+		if need > len(b) {
+			b = append(make([]byte, 0, need), b[:n]...)[:need]
 		}
 		m, err := i.more(b[n:])
 		n += m

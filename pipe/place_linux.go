@@ -119,6 +119,9 @@ func runtimeDir() (string, error) {
 	return dir, trusted(dir)
 }
 
+// longestDir leaves room for the hash of a name in a socket's path.
+const longestDir = unixpipe.MaxPath - len("/"+ownDir+"/%") - 32
+
 // runtimeDirs are those of them that there are. A client looks in all: a service does not always have the variable that a
 // login has, nor the directory that comes with one.
 func runtimeDirs() (dirs []string) {
@@ -127,7 +130,7 @@ func runtimeDirs() (dirs []string) {
 		run = "/run/user/" + strconv.Itoa(uid)
 	}
 	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), run, temporaryDir()} {
-		if filepath.IsAbs(dir) && trusted(dir) == nil && !slices.Contains(dirs, filepath.Clean(dir)) {
+		if filepath.IsAbs(dir) && len(dir) <= longestDir && trusted(dir) == nil && !slices.Contains(dirs, filepath.Clean(dir)) {
 			dirs = append(dirs, filepath.Clean(dir))
 		}
 	}
