@@ -281,32 +281,34 @@ func (e *end) peek(b []byte) (p Peeked, err error) {
 	return p, nil
 }
 
-// flush has a thread of its own while it waits, because the call is not overlapped.
 func (e *end) flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return told(cancellable(ctx, e.file.Closing(), func() error { return e.file.With(windows.FlushFileBuffers) }))
+}
+
+// cancellable makes a call that waits in a thread of its own, until ctx is done or closing is closed.
+func cancellable(ctx context.Context, closing <-chan struct{}, call func() error) error {
 	thread := make(chan windows.Handle, 1)
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		result <- e.file.With(func(h windows.Handle) error {
-			return ntpipe.Flush(h, func(t windows.Handle) { thread <- t })
-		})
+		result <- ntpipe.Cancellable(call, func(t windows.Handle) { thread <- t })
 	}()
 	select {
 	case err := <-result:
-		return told(err)
+		return err
 	case <-ctx.Done():
-		return cancelFlush(thread, result, ctx.Err())
-	case <-e.file.Closing():
-		return cancelFlush(thread, result, ErrClosed)
+		return cancel(thread, result, ctx.Err())
+	case <-closing:
+		return cancel(thread, result, ErrClosed)
 	}
 }
 
-// cancelFlush ends a flush that waits, or is about to.
-func cancelFlush(thread chan windows.Handle, result chan error, why error) error {
+// cancel ends a call that waits, or is about to.
+func cancel(thread chan windows.Handle, result chan error, why error) error {
 	var t windows.Handle
 	for {
 		select {
@@ -315,11 +317,11 @@ func cancelFlush(thread chan windows.Handle, result chan error, why error) error
 			if err == windows.ERROR_OPERATION_ABORTED {
 				return why
 			}
-			return told(err)
+			return err
 		case <-time.After(time.Millisecond):
 		}
 		if t != 0 {
-			ntpipe.CancelFlush(t)
+			ntpipe.Cancel(t)
 		}
 	}
 }

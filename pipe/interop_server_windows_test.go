@@ -310,3 +310,17 @@ func TestInteropMissingInstance(t *testing.T) {
 	dial(t, l.Addr().String(), &pipe.DialConfig{Wait: 5 * time.Second})
 	accept(t, l)
 }
+
+// The server's own time, which may be long, does not keep a Wait whose context has ended.
+func TestInteropWaitCancelled(t *testing.T) {
+	w := startWin32(t)
+	name := interopName()
+	w.do(done, "create", name, windows.PIPE_ACCESS_DUPLEX, 0, 1, smallBuffer, smallBuffer, 60_000)
+	dial(t, name, nil)
+	ctx, cancel := context.WithTimeout(background, 50*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	if err := pipe.Wait(ctx, name, 0); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 10*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+}
