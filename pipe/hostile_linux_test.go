@@ -243,3 +243,11 @@ func TestLongRuntimeDir(t *testing.T) {
 	}
 	c.Close()
 }
+
+// That there is no directory for a server is not that nobody listens.
+func TestNoDirectory(t *testing.T) {
+	_, err := Listen(filepath.Join(t.TempDir(), "none", "s"), nil)
+	if errors.Is(err, ErrNotExist) || !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}

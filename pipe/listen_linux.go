@@ -46,7 +46,7 @@ func listen(name string, cfg Config) (*Listener, error) {
 		return nil, sysErr(ErrInUse, unix.EADDRINUSE)
 	}
 	if err != nil {
-		return nil, opening(errnoOf(err))
+		return nil, making(errnoOf(err))
 	}
 	l, err := listenLocked(name, at, cfg, adm)
 	if err != nil {
@@ -90,6 +90,14 @@ func listenLocked(name string, at place, cfg Config, adm admission) (*Listener, 
 		return nil, err
 	}
 	return l, nil
+}
+
+// making is opening for who makes a pipe: to it a missing directory is not a missing server.
+func making(err error) error {
+	if err == unix.ENOENT || err == unix.ENOTDIR {
+		return err
+	}
+	return opening(err)
 }
 
 // clear removes what a dead server has left. It is called with the lock, so the server of before is dead if it was one of

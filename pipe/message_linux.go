@@ -238,7 +238,10 @@ func (i *inlet) readPacket(b []byte) (n int, err error) {
 func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
-	i.fetch(b[:cap(b)])
+	if err := i.fetch(b[:cap(b)]); err != nil {
+		i.mu.Unlock()
+		return b[:0], err
+	}
 	b, err := i.whole(b)
 	wasRead()
 	i.mu.Unlock()
