@@ -32,7 +32,7 @@ type inlet struct {
 	deadline iocp.Deadline
 	rest     []byte // of the message that is being read: taken from the system when a deadline expired
 	left     bool   // there is more of it in the pipe
-	eof      bool   // an empty message has ended it, see Config.EmptyIsEOF
+	gone     error  // it has ended: by an empty message (see Config.EmptyIsEOF), or by one that was too long
 }
 
 type outlet struct {
@@ -83,8 +83,8 @@ func (e *end) read(b []byte) (int, error) {
 
 func (e *end) readLocked(b []byte) (n int, err error) {
 	i := &e.in
-	if i.eof {
-		return 0, io.EOF
+	if i.gone != nil {
+		return 0, i.gone
 	}
 	if len(i.rest) > 0 {
 		n = copy(b, i.rest)
@@ -109,7 +109,7 @@ func (e *end) finished(n, size int, more bool) error {
 	case more && e.c.ReadMode() == Message:
 		return ErrMoreData
 	case n == 0 && size > 0 && e.c.emptyIsEOF && e.c.typ == Message:
-		e.in.eof = true
+		e.in.gone = io.EOF
 		return io.EOF
 	}
 	return nil
@@ -122,8 +122,8 @@ func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.eof {
-		return b[:0], io.EOF
+	if i.gone != nil {
+		return b[:0], i.gone
 	}
 	if cap(b) < firstRead {
 		b = make([]byte, 0, firstRead)
@@ -145,7 +145,8 @@ func (e *end) readWhole(c *Conn, b []byte) ([]byte, error) {
 		i.left = err == windows.ERROR_MORE_DATA || i.left && err != nil
 		switch {
 		case len(b) > c.maxMessage:
-			return b[:0], ErrMessageTooLong
+			i.gone = ErrMessageTooLong
+			return b[:0], i.gone
 		case err == nil:
 			i.rest = nil
 			return b, e.finished(len(b), 1, false)
@@ -172,6 +173,7 @@ func (e *end) grow(c *Conn, b []byte) ([]byte, error) {
 		return b, err
 	}
 	if uint64(len(b))+uint64(left) > uint64(c.maxMessage) {
+		e.in.gone = ErrMessageTooLong // its rest is no message
 		return b, ErrMessageTooLong
 	}
 	if need := len(b) + max(int(left), 1); need > cap(b) {

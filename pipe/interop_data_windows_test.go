@@ -95,6 +95,24 @@ func TestInteropLongInPieces(t *testing.T) {
 	})
 }
 
+// A message that is too long ends the reading: what is left of it is no message.
+func TestInteropTooLong(t *testing.T) {
+	for _, size := range []int{1001, far} {
+		c, w := theirClient(t, pipe.Config{Type: pipe.Message, MaxMessageSize: 1000}, 0)
+		if err := c.WriteMessage(pattern(size, 1)); !errors.Is(err, pipe.ErrMessageTooLong) {
+			t.Errorf("WriteMessage: %v", err)
+		}
+		w.begin("write", size, 1)
+		for range 3 {
+			if m, err := c.ReadMessage(nil); len(m) != 0 || !errors.Is(err, pipe.ErrMessageTooLong) {
+				t.Errorf("ReadMessage: %d bytes, %v", len(m), err)
+			}
+		}
+		c.Close()
+		line(t, w.lines) // whether all of it was written depends on the buffers
+	}
+}
+
 func TestInteropEmptyMessages(t *testing.T) {
 	eachInterop(t, pipe.Message, func(t *testing.T, c *pipe.Conn, w *win32) {
 		for _, size := range []int{0, 2, 0, 0} {
