@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"strconv"
 	"time"
@@ -173,7 +172,7 @@ func wait(ctx context.Context, name string, timeout time.Duration) error {
 		}
 		limit := timeout
 		if limit == 0 {
-			limit = serverWait(at.lock)
+			limit = serverWait(at.info)
 		}
 		if limit >= 0 && time.Since(begun) >= limit {
 			return ErrTimeout
@@ -220,10 +219,9 @@ func hasRoom(path string) (bool, error) {
 	return err == nil, err
 }
 
-// serverWait is what the server has written to its lock file.
-func serverWait(lock string) time.Duration {
-	b, err := os.ReadFile(lock)
-	if l := parseLockFile(string(b)); err == nil && l.wait > 0 {
+// serverWait is what the server tells.
+func serverWait(info string) time.Duration {
+	if l := parseLockFile(readInfo(info)); l.wait > 0 {
 		return l.wait
 	}
 	return DefaultWait

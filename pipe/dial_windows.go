@@ -149,7 +149,7 @@ func wait(ctx context.Context, name string, timeout time.Duration) error {
 		d := slice
 		switch left := timeout - time.Since(begun); {
 		case timeout == 0:
-			return told(ntpipe.Wait(path, useDefaultWait))
+			return told(cancellable(ctx, nil, func() error { return ntpipe.Wait(path, useDefaultWait) }))
 		case timeout > 0 && left <= 0:
 			return told(windows.ERROR_SEM_TIMEOUT)
 		case timeout > 0:

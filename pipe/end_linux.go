@@ -364,7 +364,10 @@ func (i *inlet) take(a []byte) error {
 func (e *end) read(b []byte) (int, error) {
 	i := &e.in
 	i.mu.Lock()
-	i.fetch(b)
+	if err := i.fetch(b); err != nil {
+		i.mu.Unlock()
+		return 0, err
+	}
 	n, err := i.readNow(b)
 	wasRead()
 	i.mu.Unlock()
@@ -372,14 +375,18 @@ func (e *end) read(b []byte) (int, error) {
 }
 
 // fetch takes what the read that is under way will find first, and does all the waiting for it: a goroutine that waits has
-// so few calls on its stack that 2 KiB are enough.
-func (i *inlet) fetch(b []byte) {
+// so few calls on its stack that 2 KiB are enough. What was taken before can be had only as long as this end may read.
+func (i *inlet) fetch(b []byte) error {
 	if i.packets && (i.unfinished() || i.tail != nil) || !i.packets && len(b) == 0 {
-		return
+		return waiting(i.c.raw.Read(atOnce))
 	}
 	i.fetchErr = i.take(b)
 	i.fetched = true
+	return nil
 }
+
+// atOnce does not wait: the poller only looks whether this end is closed, and at the deadline.
+func atOnce(uintptr) bool { return true }
 
 func (i *inlet) readNow(b []byte) (int, error) {
 	if i.packets {

@@ -32,7 +32,7 @@ type inlet struct {
 	deadline iocp.Deadline
 	rest     []byte // of the message that is being read: taken from the system when a deadline expired
 	left     bool   // there is more of it in the pipe
-	eof      bool   // an empty message has ended it, see Config.EmptyIsEOF
+	gone     error  // it has ended: by an empty message (see Config.EmptyIsEOF), or by one that was too long
 }
 
 type outlet struct {
@@ -83,8 +83,8 @@ func (e *end) read(b []byte) (int, error) {
 
 func (e *end) readLocked(b []byte) (n int, err error) {
 	i := &e.in
-	if i.eof {
-		return 0, io.EOF
+	if i.gone != nil {
+		return 0, i.gone
 	}
 	if len(i.rest) > 0 {
 		n = copy(b, i.rest)
@@ -109,7 +109,7 @@ func (e *end) finished(n, size int, more bool) error {
 	case more && e.c.ReadMode() == Message:
 		return ErrMoreData
 	case n == 0 && size > 0 && e.c.emptyIsEOF && e.c.typ == Message:
-		e.in.eof = true
+		e.in.gone = io.EOF
 		return io.EOF
 	}
 	return nil
@@ -122,8 +122,8 @@ func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.eof {
-		return b[:0], io.EOF
+	if i.gone != nil {
+		return b[:0], i.gone
 	}
 	if cap(b) < firstRead {
 		b = make([]byte, 0, firstRead)
@@ -145,7 +145,8 @@ func (e *end) readWhole(c *Conn, b []byte) ([]byte, error) {
 		i.left = err == windows.ERROR_MORE_DATA || i.left && err != nil
 		switch {
 		case len(b) > c.maxMessage:
-			return b[:0], ErrMessageTooLong
+			i.gone = ErrMessageTooLong
+			return b[:0], i.gone
 		case err == nil:
 			i.rest = nil
 			return b, e.finished(len(b), 1, false)
@@ -172,6 +173,7 @@ func (e *end) grow(c *Conn, b []byte) ([]byte, error) {
 		return b, err
 	}
 	if uint64(len(b))+uint64(left) > uint64(c.maxMessage) {
+		e.in.gone = ErrMessageTooLong // its rest is no message
 		return b, ErrMessageTooLong
 	}
 	if need := len(b) + max(int(left), 1); need > cap(b) {
@@ -281,32 +283,34 @@ func (e *end) peek(b []byte) (p Peeked, err error) {
 	return p, nil
 }
 
-// flush has a thread of its own while it waits, because the call is not overlapped.
 func (e *end) flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return told(cancellable(ctx, e.file.Closing(), func() error { return e.file.With(windows.FlushFileBuffers) }))
+}
+
+// cancellable makes a call that waits in a thread of its own, until ctx is done or closing is closed.
+func cancellable(ctx context.Context, closing <-chan struct{}, call func() error) error {
 	thread := make(chan windows.Handle, 1)
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		result <- e.file.With(func(h windows.Handle) error {
-			return ntpipe.Flush(h, func(t windows.Handle) { thread <- t })
-		})
+		result <- ntpipe.Cancellable(call, func(t windows.Handle) { thread <- t })
 	}()
 	select {
 	case err := <-result:
-		return told(err)
+		return err
 	case <-ctx.Done():
-		return cancelFlush(thread, result, ctx.Err())
-	case <-e.file.Closing():
-		return cancelFlush(thread, result, ErrClosed)
+		return cancel(thread, result, ctx.Err())
+	case <-closing:
+		return cancel(thread, result, ErrClosed)
 	}
 }
 
-// cancelFlush ends a flush that waits, or is about to.
-func cancelFlush(thread chan windows.Handle, result chan error, why error) error {
+// cancel ends a call that waits, or is about to.
+func cancel(thread chan windows.Handle, result chan error, why error) error {
 	var t windows.Handle
 	for {
 		select {
@@ -315,11 +319,11 @@ func cancelFlush(thread chan windows.Handle, result chan error, why error) error
 			if err == windows.ERROR_OPERATION_ABORTED {
 				return why
 			}
-			return told(err)
+			return err
 		case <-time.After(time.Millisecond):
 		}
 		if t != 0 {
-			ntpipe.CancelFlush(t)
+			ntpipe.Cancel(t)
 		}
 	}
 }
@@ -455,6 +459,8 @@ func tokenUser(t windows.Token) (string, error) {
 	return u.User.Sid.String(), nil
 }
 
+var errNoOwner = errors.New("the pipe has no owner")
+
 // owner is who owns the pipe: its server's user.
 func (e *end) owner() (sid string, err error) {
 	err = e.file.With(func(h windows.Handle) error {
@@ -465,6 +471,9 @@ func (e *end) owner() (sid string, err error) {
 		o, _, err := sd.Owner()
 		if err != nil {
 			return err
+		}
+		if o == nil { // Wine's pipes without a security descriptor have none
+			return errNoOwner
 		}
 		sid = o.String()
 		return nil

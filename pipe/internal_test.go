@@ -46,15 +46,17 @@ func FuzzParseName(f *testing.F) {
 
 func TestParseName(t *testing.T) {
 	for s, want := range map[string]pipeName{
-		`\\.\pipe\Name`:      {name: "name"},
+		`\\.\pipe\Name`:      {name: "Name"},
 		`//./pipe/a/b`:       {name: `a\b`},
-		`\\.\PIPE\ÉTÉ`:       {name: "été"},
+		`\\.\PIPE\ÉTÉ`:       {name: "ÉTÉ"},
 		`\\server\pipe\x`:    {host: "server", name: "x"},
 		`\\?\pipe\x`:         {name: "x"},
 		"/run/x":             {path: "/run/x"},
 		"//run/pipe/x":       {path: "//run/pipe/x"},
 		"x":                  {path: "x"},
 		`\one\backslash\is\`: {path: `\one\backslash\is\`},
+
+		`\\.\pipe\` + strings.Repeat("長", maxName): {name: strings.Repeat("長", maxName)},
 	} {
 		if got, err := parseName(s); got != want || err != nil {
 			t.Errorf("%s is %+v, %v", s, got, err)

@@ -33,7 +33,7 @@ func List() ([]Listed, error) {
 	return l, wrap("list", `\\.\pipe\`, err)
 }
 
-// lockFile is what a server writes to its lock file: a line for each, name=value.
+// lockFile is what a server tells in a file beside its lock: a line for each, name=value.
 type lockFile struct {
 	name         string
 	pid          int
@@ -44,7 +44,11 @@ type lockFile struct {
 }
 
 func (l *lockFile) text() string {
-	b := "name=" + l.name + "\npid=" + strconv.Itoa(l.pid) + "\ntype=" + l.typ.String() + "\n"
+	name := l.name
+	if strings.ContainsAny(name, "\n\"") {
+		name = strconv.Quote(name)
+	}
+	b := "name=" + name + "\npid=" + strconv.Itoa(l.pid) + "\ntype=" + l.typ.String() + "\n"
 	if l.wait > 0 {
 		b += "wait=" + l.wait.String() + "\n"
 	}
@@ -63,6 +67,9 @@ func parseLockFile(text string) (l lockFile) {
 		switch {
 		case name == "name":
 			l.name = value
+			if s, err := strconv.Unquote(value); err == nil && value[0] == '"' {
+				l.name = s
+			}
 		case name == "pid" && isNumber:
 			l.pid = n
 		case name == "instances" && isNumber:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,25 +39,27 @@ func list() ([]Listed, error) {
 // pipeDirs are the directories of pipes that this user may read.
 func pipeDirs() []string {
 	dirs := []string{sharedDir}
-	if dir, err := runtimeDir(); err == nil {
+	for _, dir := range runtimeDirs() {
 		dirs = append(dirs, filepath.Join(dir, ownDir))
 	}
 	if os.Geteuid() == 0 {
 		others, _ := filepath.Glob("/run/user/*/" + ownDir)
-		dirs = append(dirs, others...)
+		for _, dir := range others {
+			if !slices.Contains(dirs, dir) {
+				dirs = append(dirs, dir)
+			}
+		}
 	}
 	return dirs
 }
 
-// listed is the pipe at a path. The lock file, which any version may have written, tells what the socket does not.
+// listed is the pipe at a path. What its server tells, of whatever version it is, is what the socket does not.
 func listed(path string) Listed {
 	at := placeOf(path)
 	l := Listed{Path: path}
-	if b, err := os.ReadFile(at.lock); err == nil {
-		f := parseLockFile(string(b))
-		l.Name, l.PID, l.Type, l.TypeKnown, l.MaxInstances = f.name, f.pid, f.typ, f.typeKnown, f.maxInstances
-	}
-	if s, err := os.Stat(at.lock); err == nil {
+	f := parseLockFile(readInfo(at.info))
+	l.Name, l.PID, l.Type, l.TypeKnown, l.MaxInstances = f.name, f.pid, f.typ, f.typeKnown, f.maxInstances
+	if s, err := os.Lstat(at.lock); err == nil {
 		if sys, ok := s.Sys().(*syscall.Stat_t); ok {
 			l.User = strconv.FormatUint(uint64(sys.Uid), 10)
 		}

@@ -46,7 +46,7 @@ func listen(name string, cfg Config) (*Listener, error) {
 		return nil, sysErr(ErrInUse, unix.EADDRINUSE)
 	}
 	if err != nil {
-		return nil, opening(errnoOf(err))
+		return nil, making(errnoOf(err))
 	}
 	l, err := listenLocked(name, at, cfg, adm)
 	if err != nil {
@@ -55,7 +55,7 @@ func listen(name string, cfg Config) (*Listener, error) {
 	}
 	l.lock = lock
 	about := lockFile{name: name, pid: os.Getpid(), typ: cfg.Type, wait: cfg.DefaultWait, maxInstances: cfg.MaxInstances}
-	if err := lock.Write(about.text()); err != nil {
+	if err := writeInfo(at.info, about.text()); err != nil {
 		l.close()
 		return nil, opening(errnoOf(err))
 	}
@@ -92,6 +92,14 @@ func listenLocked(name string, at place, cfg Config, adm admission) (*Listener, 
 	return l, nil
 }
 
+// making is opening for who makes a pipe: to it a missing directory is not a missing server.
+func making(err error) error {
+	if err == unix.ENOENT || err == unix.ENOTDIR {
+		return err
+	}
+	return opening(err)
+}
+
 // clear removes what a dead server has left. It is called with the lock, so the server of before is dead if it was one of
 // ours; that of another program is asked whether it lives.
 func clear(path string) error {
@@ -124,8 +132,9 @@ func (l *Listener) close() error {
 	err := error(ErrClosed)
 	l.closed.Do(func() {
 		os.Remove(l.at.socket) // while the lock is held: it is ours
+		os.Remove(l.at.info)
+		l.seats.close() // before the descriptor's number can be another's
 		err = waiting(l.f.Close())
-		l.seats.close()
 		if e := l.lock.Release(); err == nil && !errors.Is(e, os.ErrNotExist) {
 			err = e
 		}
@@ -245,7 +254,17 @@ func (a *admission) open(path string, d Direction) error {
 	default:
 		mode = 0o666
 	}
-	return unix.Chmod(path, mode|directionMode(d))
+	return chmod(path, mode|directionMode(d))
+}
+
+// chmod does not follow a link: in a directory where others may write too, the socket can be one by now. Before Linux 6.6
+// the kernel cannot do that.
+func chmod(path string, mode uint32) error {
+	err := unix.Fchmodat(unix.AT_FDCWD, path, mode, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.EOPNOTSUPP {
+		err = unix.Chmod(path, mode)
+	}
+	return err
 }
 
 // admits compares the peer's credentials with the lists. Root and the server's own user may always connect.

@@ -20,7 +20,10 @@ type listener struct {
 	mu       sync.Mutex
 	waiting  map[*instance]bool // made, and not connected
 	ready    []*instance        // connected, and not accepted
+	open     int                // accepted, and not closed
 	missing  int                // could not be made, because there are as many as are allowed
+	retry    *time.Timer        // of those that are missing
+	pause    time.Duration      // before the next retry
 	closed   bool
 	came     chan struct{} // there is something in ready; capacity 1
 	closing  chan struct{}
@@ -214,20 +217,53 @@ func (l *Listener) take() *instance {
 	}
 	i := l.ready[0]
 	l.ready = l.ready[1:]
+	l.open++
 	return i
 }
 
 // replace makes an instance in the place of one that is handed out, if the system allows one more.
 func (l *Listener) replace() {
-	if l.add(0) != nil {
-		l.mu.Lock()
-		l.missing++
-		l.mu.Unlock()
+	err := l.add(0)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.pause = 0
+		return
 	}
+	l.missing++
+	l.tryLater()
+}
+
+// How soon an instance that could not be made is tried again.
+const retrySoon, retryLate = 5 * time.Millisecond, time.Second
+
+// tryLater is called with the lock. There is nothing to try when all instances are this listener's, because released will
+// tell of the next one. Else they are another process's, or they were closed here and the client has not: to Windows
+// that is an instance until it does.
+func (l *Listener) tryLater() {
+	if l.closed || l.retry != nil || l.open+len(l.waiting)+len(l.ready) >= int(l.instances()) {
+		return
+	}
+	l.pause = min(max(2*l.pause, retrySoon), retryLate)
+	l.retry = time.AfterFunc(l.pause, func() {
+		l.mu.Lock()
+		l.retry = nil
+		l.mu.Unlock()
+		l.another()
+	})
 }
 
 // released is told that an instance was closed: there may be one more.
 func (l *Listener) released() {
+	l.mu.Lock()
+	l.open--
+	l.pause = 0
+	l.mu.Unlock()
+	l.another()
+}
+
+// another makes an instance that is missing.
+func (l *Listener) another() {
 	l.mu.Lock()
 	more := l.missing > 0 && !l.closed
 	if more {
@@ -258,6 +294,9 @@ func (l *Listener) close() error {
 	}
 	l.closed = true
 	close(l.closing)
+	if l.retry != nil {
+		l.retry.Stop()
+	}
 	all := l.ready
 	for i := range l.waiting {
 		all = append(all, i)

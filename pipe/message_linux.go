@@ -209,7 +209,10 @@ func (i *inlet) readPacket(b []byte) (n int, err error) {
 	for n < len(b) && i.unfinished() {
 		m, err := i.more(b[n:])
 		if err == ErrMessageCut && n == 0 && !i.begun { // nobody has seen any of it
-			return i.readPacket(b)
+			if n, err = i.start(b); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		n += m
 		if err != nil {
@@ -235,12 +238,19 @@ func (i *inlet) readPacket(b []byte) (n int, err error) {
 func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
-	i.fetch(b[:cap(b)])
+	if err := i.fetch(b[:cap(b)]); err != nil {
+		i.mu.Unlock()
+		return b[:0], err
+	}
 	b, err := i.whole(b)
 	wasRead()
 	i.mu.Unlock()
 	return b, err
 }
+
+// claim is how much memory is made for a message at first, and how much of it must have come before there is room for all:
+// to announce the longest message costs its writer nothing.
+const claim = 1 << 20
 
 // whole reads a message, or what is left of one. What is read when a deadline expires is put back.
 func (i *inlet) whole(b []byte) ([]byte, error) {
@@ -253,7 +263,11 @@ func (i *inlet) whole(b []byte) ([]byte, error) {
 		}
 	}
 	for i.unfinished() {
-		if need := n + len(i.rest) + i.left; need > len(b) {
+		need := n + len(i.rest) + i.left
+		if n < claim {
+			need = min(need, claim)
+		}
+		if need > len(b) {
 			b = append(make([]byte, 0, need), b[:n]...)[:need]
 		}
 		m, err := i.more(b[n:])
@@ -262,7 +276,10 @@ func (i *inlet) whole(b []byte) ([]byte, error) {
 			continue
 		}
 		if err == ErrMessageCut && !i.begun {
-			return i.whole(b[:0])
+			if n, err = i.start(b); err != nil {
+				return b[:0], err
+			}
+			continue
 		}
 		if err == ErrTimeout {
 			i.rest = append([]byte(nil), b[:n]...)

@@ -410,6 +410,29 @@ func TestTransact(t *testing.T) {
 	}
 }
 
+// What is there before is not taken for the answer, nor is what disconnects.
+func TestTransactBusy(t *testing.T) {
+	server, client := messagePipe.pair(t)
+	wrote := make(chan error, 1)
+	go func() { wrote <- server.WriteMessage(nil) }()
+	time.Sleep(50 * time.Millisecond) // it may wait to be read, and Peek does not tell an empty message from none
+	if _, err := client.Transact([]byte("x"), nil); !errors.Is(err, pipe.ErrBusy) {
+		t.Errorf("with an empty message: %v", err)
+	}
+	if m, err := client.ReadMessage(nil); len(m) != 0 || err != nil {
+		t.Errorf("%q, %v", m, err)
+	}
+	if err := <-wrote; err != nil {
+		t.Error(err)
+	}
+	if err := server.Disconnect(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Transact([]byte("x"), nil); !errors.Is(err, pipe.ErrNotConnected) {
+		t.Errorf("disconnected: %v", err)
+	}
+}
+
 func TestCall(t *testing.T) {
 	testutil.CheckLeaks(t)
 	l := listen(t, newName(), &pipe.Config{Type: pipe.Message})

@@ -3,15 +3,16 @@ package pipe
 import (
 	"fmt"
 	"strings"
+	"unicode/utf16"
 )
 
-// maxName is how many characters may follow \\.\pipe\ in Windows.
+// maxName is how many characters (UTF-16) may follow \\.\pipe\ in Windows.
 const maxName = 256
 
 // pipeName is a name, taken apart. host is empty for a pipe of this machine, path for a name that is none of Windows.
 type pipeName struct {
 	host string // of \\host\pipe\name
-	name string // in lower case: Windows compares names so
+	name string // as it was given: its case does not count, but programs show it
 	path string // what is no name of Windows, as it is
 }
 
@@ -32,10 +33,10 @@ func parseName(s string) (pipeName, error) {
 		return pipeName{}, badName(s)
 	}
 	dir, name, ok := cutSlash(rest)
-	if !ok || !strings.EqualFold(dir, "pipe") || name == "" || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
+	if !ok || !strings.EqualFold(dir, "pipe") || name == "" || len(utf16.Encode([]rune(name))) > maxName || strings.IndexByte(name, 0) >= 0 {
 		return pipeName{}, badName(s)
 	}
-	p := pipeName{host: host, name: strings.ToLower(strings.ReplaceAll(name, "/", `\`))}
+	p := pipeName{host: host, name: strings.ReplaceAll(name, "/", `\`)}
 	if host == "." || host == "?" {
 		p.host = ""
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-net/sockeye/internal/testutil"
 	"github.com/sockeye-net/sockeye/pipe"
 )
 
@@ -101,4 +102,34 @@ func TestManyWriters(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What this end has of a message is not read after Close, nor after the deadline.
+func TestRestOfMessage(t *testing.T) {
+	testutil.CheckLeaks(t)
+	server, client := messagePipe.pair(t)
+	wrote := make(chan error, 1)
+	go func() { wrote <- server.WriteMessage([]byte("hello")) }()
+	b := make([]byte, 2)
+	if n, err := client.Read(b); n != 2 || !errors.Is(err, pipe.ErrMoreData) {
+		t.Fatal(n, err)
+	}
+	if err := <-wrote; err != nil {
+		t.Fatal(err)
+	}
+	client.SetReadDeadline(time.Unix(1, 0))
+	if n, err := client.Read(b); n != 0 || !errors.Is(err, pipe.ErrTimeout) {
+		t.Errorf("after the deadline: %d, %v", n, err)
+	}
+	client.SetReadDeadline(time.Time{})
+	if n, err := client.Read(b); string(b[:n]) != "ll" || !errors.Is(err, pipe.ErrMoreData) {
+		t.Errorf("%q, %v", b[:n], err)
+	}
+	client.Close()
+	if n, err := client.Read(b); n != 0 || !errors.Is(err, pipe.ErrClosed) {
+		t.Errorf("after Close: %d, %v", n, err)
+	}
+	if m, err := client.ReadMessage(nil); len(m) != 0 || !errors.Is(err, pipe.ErrClosed) {
+		t.Errorf("after Close: %q, %v", m, err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,13 +24,16 @@ const (
 	sharedDir  = "/run/sockeye/shared"
 	lockPrefix = "."
 	lockSuffix = ".lock"
+	infoSuffix = ".info"
 )
 
-// place is where a pipe's socket and its lock are.
-type place struct{ socket, lock string }
+// place is where a pipe's socket and its lock are, and what its server tells others. The lock is nobody else's to read,
+// because who can open a file can lock it, and would keep the next server from its name.
+type place struct{ socket, lock, info string }
 
-// placeIn is that of a name in a directory. A name that is too long for a socket's path is there under its hash.
+// placeIn is that of a name, whose case does not count, in a directory. A name that is too long for a socket's path is there under its hash.
 func placeIn(dir, name string) place {
+	name = strings.ToLower(name)
 	file := escape(name)
 	if len(dir)+1+len(file) > unixpipe.MaxPath {
 		sum := sha256.Sum256([]byte(name))
@@ -40,7 +44,7 @@ func placeIn(dir, name string) place {
 
 func placeOf(path string) place {
 	dir, file := filepath.Split(path)
-	return place{path, dir + lockPrefix + file + lockSuffix}
+	return place{path, dir + lockPrefix + file + lockSuffix, dir + lockPrefix + file + infoSuffix}
 }
 
 // escape makes a file name of a pipe's name: a dot at its beginning would hide it, or climb.
@@ -63,7 +67,7 @@ func candidates(p pipeName) ([]place, error) {
 		return []place{placeOf(p.path)}, checkPath(p.path)
 	}
 	var all []place
-	if dir, err := runtimeDir(); err == nil {
+	for _, dir := range runtimeDirs() {
 		all = append(all, placeIn(filepath.Join(dir, ownDir), p.name))
 	}
 	return append(all, placeIn(sharedDir, p.name)), nil
@@ -105,22 +109,35 @@ func ownHome() (string, error) {
 // runtimeDir is a directory that is the user's alone: $XDG_RUNTIME_DIR, what systemd makes in its place, or, where neither
 // is, one in the directory for temporary files. Root's is /run, which others may enter and not write to.
 func runtimeDir() (string, error) {
-	uid := os.Geteuid()
-	run := "/run"
-	if uid != 0 {
-		run = "/run/user/" + strconv.Itoa(uid)
+	if dirs := runtimeDirs(); len(dirs) > 0 {
+		return dirs[0], nil
 	}
-	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), run} {
-		if filepath.IsAbs(dir) && trusted(dir) == nil {
-			return dir, nil
-		}
-	}
-	dir := filepath.Join(os.TempDir(), "sockeye-"+strconv.Itoa(uid))
+	dir := temporaryDir()
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", opening(errnoOf(err))
 	}
 	return dir, trusted(dir)
 }
+
+// longestDir leaves room for the hash of a name in a socket's path.
+const longestDir = unixpipe.MaxPath - len("/"+ownDir+"/%") - 32
+
+// runtimeDirs are those of them that there are. A client looks in all: a service does not always have the variable that a
+// login has, nor the directory that comes with one.
+func runtimeDirs() (dirs []string) {
+	run := "/run"
+	if uid := os.Geteuid(); uid != 0 {
+		run = "/run/user/" + strconv.Itoa(uid)
+	}
+	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), run, temporaryDir()} {
+		if filepath.IsAbs(dir) && len(dir) <= longestDir && trusted(dir) == nil && !slices.Contains(dirs, filepath.Clean(dir)) {
+			dirs = append(dirs, filepath.Clean(dir))
+		}
+	}
+	return dirs
+}
+
+func temporaryDir() string { return filepath.Join(os.TempDir(), "sockeye-"+strconv.Itoa(os.Geteuid())) }
 
 // trusted checks that a directory is the user's, and that nobody else can put anything there.
 func trusted(dir string) error {
@@ -167,10 +184,12 @@ func errnoOf(err error) error {
 	return err
 }
 
-// The direction of a pipe stands in the socket file's mode: executing a socket means nothing, so the bits are free.
+// The direction of a pipe stands in the socket file's mode: executing a socket means nothing, so these bits are free. The
+// sticky bit tells them from those that bind(2) leaves, whatever the umask is: gpg-agent's sockets have mode 0700.
 const (
-	inboundBit  = 0o100
-	outboundBit = 0o010
+	directionBits = 0o1111
+	inboundBit    = 0o1100
+	outboundBit   = 0o1010
 )
 
 func directionMode(d Direction) uint32 {
@@ -190,9 +209,9 @@ func directionOf(path string) Direction {
 		return Duplex
 	}
 	switch {
-	case s.Mode&0o111 == inboundBit:
+	case s.Mode&directionBits == inboundBit:
 		return Inbound
-	case s.Mode&0o111 == outboundBit:
+	case s.Mode&directionBits == outboundBit:
 		return Outbound
 	}
 	return Duplex

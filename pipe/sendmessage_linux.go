@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"io"
 	"os"
 	"syscall"
 
@@ -120,16 +121,7 @@ func (e *end) transact(request, reply []byte) (int, error) {
 		return 0, ErrBusy
 	}
 	defer i.mu.Unlock()
-	if i.unfinished() || i.tail != nil && len(i.tail.packets) > 0 {
-		return 0, ErrBusy
-	}
-	err := e.control(func(fd int) error {
-		if n, err := unixpipe.Unread(fd); err != nil || n > 0 {
-			return ErrBusy
-		}
-		return nil
-	})
-	if err != nil {
+	if err := e.control(i.idle); err != nil {
 		return 0, err
 	}
 	if _, err := e.write(request); err != nil {
@@ -137,6 +129,22 @@ func (e *end) transact(request, reply []byte) (int, error) {
 	}
 	defer wasRead()
 	return i.readPacket(reply)
+}
+
+// idle is ErrBusy where something can be read, be it an empty message. An end is not worth an error: writing tells more.
+func (i *inlet) idle(fd int) error {
+	if !i.unfinished() {
+		if err := i.peekStart(fd); err != nil && err != io.EOF {
+			return err
+		}
+	}
+	if i.unfinished() || i.tail != nil && len(i.tail.packets) > 0 {
+		return ErrBusy
+	}
+	if got, errno := i.msg.Recv(fd, nil, unix.MSG_PEEK); errno == 0 && got.Message {
+		return ErrBusy
+	}
+	return nil
 }
 
 func (e *end) peek(b []byte) (p Peeked, err error) {

@@ -29,9 +29,9 @@ func Wait(name string, timeout uint32) error {
 // Impersonate makes the calling thread, which must be locked, act as the client, until windows.RevertToSelf.
 func Impersonate(h windows.Handle) error { return impersonateNamedPipeClient(h) }
 
-// Flush is FlushFileBuffers, which waits until the other end has read all; cancel ends it. The call is not overlapped, so
-// it has a thread while it waits: thread is given that thread's handle, which is valid until Flush returns.
-func Flush(h windows.Handle, thread func(windows.Handle)) error {
+// Cancellable makes a call that waits and is not overlapped, so that it has a thread while it waits: thread is given that
+// thread's handle, for Cancel, which is valid until Cancellable returns. The thread must be locked.
+func Cancellable(call func() error, thread func(windows.Handle)) error {
 	var me windows.Handle
 	self := windows.CurrentProcess()
 	err := windows.DuplicateHandle(self, windows.CurrentThread(), self, &me, 0, false, windows.DUPLICATE_SAME_ACCESS)
@@ -40,8 +40,8 @@ func Flush(h windows.Handle, thread func(windows.Handle)) error {
 	}
 	defer windows.CloseHandle(me)
 	thread(me)
-	return windows.FlushFileBuffers(h)
+	return call()
 }
 
-// CancelFlush ends a Flush that waits in the thread; ERROR_NOT_FOUND where it does not (yet).
-func CancelFlush(thread windows.Handle) error { return cancelSynchronousIo(thread) }
+// Cancel ends the call that waits in the thread; ERROR_NOT_FOUND where it does not (yet).
+func Cancel(thread windows.Handle) error { return cancelSynchronousIo(thread) }

@@ -27,7 +27,7 @@ func TryLock(path string) (*Lock, error) {
 }
 
 func openLock(path string) (*Lock, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NOCTTY|unix.O_NONBLOCK, 0o644)
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NOCTTY|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +46,6 @@ func (l *Lock) current() bool {
 	}
 	there, err := os.Lstat(l.path)
 	return err == nil && os.SameFile(mine, there)
-}
-
-// Write makes text the file's content.
-func (l *Lock) Write(text string) error {
-	if err := l.f.Truncate(0); err != nil {
-		return err
-	}
-	_, err := l.f.WriteAt([]byte(text), 0)
-	return err
 }
 
 // Release removes the file and unlocks it, in this order: who waits for it sees that it is another one.
