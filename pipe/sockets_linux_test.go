@@ -63,12 +63,23 @@ func startServer(t *testing.T, name string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		removeDead(name)
+	})
 	b := make([]byte, 200)
 	if n, err := out.Read(b); string(b[:n]) != "ready\n" {
 		t.Fatalf("server: %q %v", b[:n], err)
 	}
 	return cmd
+}
+
+// removeDead removes what a killed server has left, by taking its place.
+func removeDead(name string) {
+	if l, err := pipe.Listen(name, nil); err == nil {
+		l.Close()
+	}
 }
 
 // A server that is killed leaves its files; the next one takes its place, and nobody takes that of a living one.
