@@ -64,14 +64,14 @@ func nameOfFile(file, path string) string {
 	return pipePrefix + strings.ReplaceAll(file, "%%", "%")
 }
 
-// maxLockText is more than a pipe's lock file has.
-const maxLockText = 4096
+// maxInfoText is more than the file beside a pipe has.
+const maxInfoText = 4096
 
-// pipeAt reads the lock file beside a socket, which tells a pipe from other sockets.
+// pipeAt reads the file beside a socket in which its server tells of it: that tells a pipe from other sockets.
 func pipeAt(path string) (pipeFile, bool) {
 	f := pipeFile{Path: path}
 	dir, file := filepath.Split(path)
-	lock, err := os.OpenFile(dir+"."+file+".lock", os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	info, err := os.OpenFile(dir+"."+file+".info", os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		if ownPlace(dir) { // of another user, or its server was killed
 			f.Name = nameOfFile(file, path)
@@ -80,8 +80,8 @@ func pipeAt(path string) (pipeFile, bool) {
 		}
 		return f, false
 	}
-	defer lock.Close()
-	text, _ := io.ReadAll(io.LimitReader(lock, maxLockText))
+	defer info.Close()
+	text, _ := io.ReadAll(io.LimitReader(info, maxInfoText))
 	f.parse(string(text))
 	f.stat()
 	return f, f.Name != ""

@@ -16,7 +16,7 @@ func TestNameOfFile(t *testing.T) {
 	}
 }
 
-// TestPipeAt: a lock file tells a pipe from other sockets; what else is there does not.
+// TestPipeAt: the file of its server tells a pipe from other sockets; what else is there does not.
 func TestPipeAt(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s")
@@ -25,9 +25,9 @@ func TestPipeAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	lock := filepath.Join(dir, ".s.lock")
+	info := filepath.Join(dir, ".s.info")
 	write := func(text string) {
-		if err := os.WriteFile(lock, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(info, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,8 +42,8 @@ func TestPipeAt(t *testing.T) {
 	if f, ok := pipeAt(path); !ok || f.Name != pipePrefix+"a=b" || !f.Message || !f.Known || f.Max != 7 || int(f.UID) != os.Getuid() {
 		t.Errorf("%+v %v", f, ok)
 	}
-	os.Remove(lock)
-	if err := os.Symlink("/etc/passwd", lock); err != nil {
+	os.Remove(info)
+	if err := os.Symlink("/etc/passwd", info); err != nil {
 		t.Fatal(err)
 	}
 	if f, ok := pipeAt(path); ok {
