@@ -337,8 +337,9 @@ func TestRelayLeaks(t *testing.T) {
 			c.(*net.TCPConn).SetLinger(0)
 			return
 		}
-		if _, err := io.ReadFull(c, said); err != nil {
-			t.Error(err)
+		heard := make([]byte, len(said))
+		if _, err := io.ReadFull(c, heard); err != nil || !bytes.Equal(heard, said) {
+			t.Error("what was said does not come back:", err)
 		}
 	}
 	descriptors := func(r *daemon) int {
