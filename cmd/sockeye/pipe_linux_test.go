@@ -176,7 +176,7 @@ func TestPipeList(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	os.Remove(p.Path)
-	if got := finish(t, run("pipe", "list", "--jsonl")); strings.Contains(got.out, "List Me") {
+	if got := finish(t, run("pipe", "list", "--jsonl")); strings.Contains(got.out, name) {
 		t.Errorf("%s", got.out)
 	}
 }

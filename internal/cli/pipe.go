@@ -166,7 +166,7 @@ func (e *Env) pipeCall(ctx context.Context, name, message string, timeout time.D
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: no answer within %v; --timeout allows more", name, timeout)
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), brokenPipe(err): // which is not that of standard output
 		return fmt.Errorf("%s: the server has closed without an answer", name)
 	case err != nil:
 		return pipeError(name, err)

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-net/sockeye/internal/relay"
 	"github.com/sockeye-net/sockeye/internal/testutil"
+	"github.com/sockeye-net/sockeye/pipe"
 )
 
 // TestPipeEcho: a server and clients in this process, on every system.
@@ -45,4 +47,30 @@ func TestPipeEcho(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestPipeCallRefused: a server that closes before the message is written is no answer, and no success. The error of the
+// pipe is like that of a reader of standard output who has gone, which is one.
+func TestPipeCallRefused(t *testing.T) {
+	testutil.CheckLeaks(t)
+	name := fmt.Sprintf("cli refusal %d", os.Getpid())
+	l, err := pipe.Listen(relay.PipeName(name), &pipe.Config{Type: pipe.Message})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for c, err := l.AcceptPipe(); err == nil; c, err = l.AcceptPipe() {
+			c.Close()
+		}
+	}()
+	for range 200 {
+		w := newWorld(t)
+		if code := w.Run(context.Background(), []string{"pipe", "call", name, "hello"}); code != exitUnknown || w.out.Len() > 0 || w.err.Len() == 0 {
+			t.Fatalf("exit %d: %q %q", code, w.out.String(), w.err.String())
+		}
+	}
+	l.Close()
+	<-closed
 }
