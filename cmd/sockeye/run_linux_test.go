@@ -141,14 +141,20 @@ func listenTCP(t *testing.T) (net.Listener, string) {
 	return l, portOf(l.Addr())
 }
 
+// listenUDP opens a UDP socket, and returns its port, which no TCP listener has.
 func listenUDP(t *testing.T) string {
 	t.Helper()
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if l, err := net.Listen("tcp4", c.LocalAddr().String()); err == nil {
+			l.Close()
+			return portOf(c.LocalAddr())
+		}
 	}
-	t.Cleanup(func() { c.Close() })
-	return portOf(c.LocalAddr())
 }
 
 func portOf(a net.Addr) string {
