@@ -180,7 +180,8 @@ func watches(t *testing.T) {
 			began := time.Now()
 			local := talk(t, l, 70_000, 3_000, 500*time.Millisecond)
 			e := eventOf(t, r.next(t, `"closed"`, `"local_port":`+local+`,`, `"remote_port":`+port+`,`))
-			if method != "notices" && (len(e.Owners) != 1 || e.Owners[0].PID != os.Getpid() || e.Inferred || e.Lifetime == nil || *e.Lifetime < 300 || *e.Lifetime > 2000) {
+			orphan := method == "poll" && e.State != "ESTABLISHED" // the last reading came after close(2): nobody held it any more
+			if method != "notices" && !orphan && (len(e.Owners) != 1 || e.Owners[0].PID != os.Getpid() || e.Inferred || e.Lifetime == nil || *e.Lifetime < 300 || *e.Lifetime > 2000) {
 				t.Errorf("%+v", e)
 			}
 			if e.TX == nil || e.RX == nil || e.CountedBy != "tcp_info" {
