@@ -16,7 +16,9 @@ type Config struct {
 	FirstInstance bool
 
 	// MaxInstances is how many clients may be connected at once; those beyond get [ErrBusy]. 0 is as many as the system
-	// allows. Windows counts instances up to 254, so more than that are unlimited there.
+	// allows. Windows counts instances up to 254, so more than that are unlimited there. With 1, Windows has no instance
+	// between the end of one connection and the next Accept, and meanwhile no name: who dials then gets [ErrNotExist], and
+	// another server can take the name.
 	MaxInstances int
 
 	// Backlog is how many clients may have connected before Accept is called for them; those beyond get [ErrBusy]. 0 is

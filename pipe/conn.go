@@ -113,7 +113,9 @@ func (c *Conn) Peek(b []byte) (Peeked, error) {
 	return p, wrap("peek", c.name, err)
 }
 
-// Flush waits until the other end has read everything that was written (FlushFileBuffers), has gone, or ctx is done.
+// Flush waits until the other end has read everything that was written (FlushFileBuffers), has gone, or ctx is done. Where
+// it went while Flush waited, it returns [ErrBrokenPipe]; but on Linux a pipe of message type does not tell whether the
+// other end had read all before it closed, and Flush returns nil. A client that was disconnected gets [ErrNotConnected].
 func (c *Conn) Flush(ctx context.Context) error { return wrap("flush", c.name, c.flush(ctx)) }
 
 // Disconnect is for the server: it ends the connection, and throws away what the client has not read yet, which then gets

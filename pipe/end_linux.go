@@ -137,16 +137,23 @@ const (
 
 func (e *end) flush(ctx context.Context) error {
 	for pause := flushSoon; ; pause = min(pause*2, flushLate) {
-		done := false
+		done, gone, unread := false, false, false
 		err := e.control(func(fd int) error {
 			n, err := unixpipe.Unsent(fd)
-			if done = n == 0; done && err == nil && unixpipe.PeerState(fd).Gone && unixpipe.TakeError(fd) == unix.ECONNRESET {
-				err = sysErr(ErrBrokenPipe, unix.ECONNRESET) // it went, and did not read all
-			}
+			done = n == 0
+			gone = done && unixpipe.PeerState(fd).Gone
+			unread = gone && unixpipe.TakeError(fd) == unix.ECONNRESET
 			return err
 		})
-		if err != nil || done {
+		switch {
+		case err != nil:
 			return err
+		case gone && e.wasDisconnected():
+			return sysErr(ErrNotConnected, unix.ENOTCONN)
+		case unread:
+			return sysErr(ErrBrokenPipe, unix.ECONNRESET)
+		case done:
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -377,7 +384,7 @@ func (e *end) read(b []byte) (int, error) {
 // fetch takes what the read that is under way will find first, and does all the waiting for it: a goroutine that waits has
 // so few calls on its stack that 2 KiB are enough. What was taken before can be had only as long as this end may read.
 func (i *inlet) fetch(b []byte) error {
-	if i.packets && (i.unfinished() || i.tail != nil) || !i.packets && len(b) == 0 {
+	if i.gone != nil || i.packets && (i.unfinished() || i.tail != nil) || !i.packets && len(b) == 0 {
 		return waiting(i.c.raw.Read(atOnce))
 	}
 	i.fetchErr = i.take(b)
@@ -393,7 +400,7 @@ func (i *inlet) readNow(b []byte) (int, error) {
 		return i.readPacket(b)
 	}
 	if !i.fetched {
-		return 0, nil
+		return 0, i.gone
 	}
 	i.fetched = false
 	err := i.fetchErr
@@ -406,12 +413,28 @@ func (i *inlet) readNow(b []byte) (int, error) {
 	return i.n, nil
 }
 
-// disconnected tells whether the server has disconnected this client.
+// wasDisconnected tells whether the server has disconnected this client, whose other end has gone: so that a reader, if
+// there is one, does not keep its turn.
+func (e *end) wasDisconnected() bool {
+	if e.in.c.server {
+		return false
+	}
+	e.in.mu.Lock()
+	defer e.in.mu.Unlock()
+	return e.in.voided()
+}
+
+// disconnected is the same where the other end may be there, and a reader may wait.
 func (i *inlet) disconnected() bool {
 	if i.c.server || !i.mu.TryLock() {
 		return false
 	}
 	defer i.mu.Unlock()
+	return i.voided()
+}
+
+// voided looks for what the server leaves when it disconnects.
+func (i *inlet) voided() bool {
 	if !i.packets {
 		i.c.control(func(fd int) error {
 			if unixpipe.PeerState(fd).Mark {

@@ -81,8 +81,24 @@ func (e *end) read(b []byte) (int, error) {
 	return e.readLocked(b)
 }
 
+// mayRead says why what is known already is not read: this end is closed, or the deadline has passed.
+func (e *end) mayRead() error {
+	switch {
+	case e.file.With(func(windows.Handle) error { return nil }) != nil:
+		return ErrClosed
+	case e.in.deadline.Expired():
+		return ErrTimeout
+	}
+	return nil
+}
+
 func (e *end) readLocked(b []byte) (n int, err error) {
 	i := &e.in
+	if i.gone != nil || len(i.rest) > 0 {
+		if err := e.mayRead(); err != nil {
+			return 0, err
+		}
+	}
 	if i.gone != nil {
 		return 0, i.gone
 	}
@@ -122,6 +138,9 @@ func (e *end) readMessage(c *Conn, b []byte) ([]byte, error) {
 	i := &e.in
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err := e.mayRead(); err != nil {
+		return b[:0], err
+	}
 	if i.gone != nil {
 		return b[:0], i.gone
 	}

@@ -11,7 +11,7 @@ import (
 
 // Listed is a pipe of this machine, as [List] finds it. What the system does not tell is 0 or empty.
 type Listed struct {
-	Name         string // as it can be dialed
+	Name         string // as it can be dialed; empty for a long one whose server died before it had told it
 	Path         string // of the socket file, on Linux
 	PID          int    // the server's process
 	User         string // the server's user: a number; not told by Windows

@@ -58,6 +58,9 @@ func listed(path string) Listed {
 	at := placeOf(path)
 	l := Listed{Path: path}
 	f := parseLockFile(readInfo(at.info))
+	if f.name == "" { // it died, or is, between its lock and that file
+		f.name = nameOf(filepath.Base(path))
+	}
 	l.Name, l.PID, l.Type, l.TypeKnown, l.MaxInstances = f.name, f.pid, f.typ, f.typeKnown, f.maxInstances
 	if s, err := os.Lstat(at.lock); err == nil {
 		if sys, ok := s.Sys().(*syscall.Stat_t); ok {

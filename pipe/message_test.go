@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,11 +23,23 @@ type step struct {
 	err  error  // that errors.Is must find; io.EOF must be bare
 }
 
-// script runs steps one after the other. The same scripts run on every system.
-func script(t *testing.T, s shape, steps []step) {
+// script is a pipe and what is done with it. The same scripts run on every system.
+type script struct {
+	name  string
+	shape shape
+	needs []pipe.Capability
+	steps []step
+}
+
+// run runs the steps one after the other; mirrored, the server's end does what stands for the client's, and the client's
+// what stands for the server's.
+func (s *script) run(t *testing.T, mirrored bool) {
 	t.Helper()
-	server, client := s.pair(t)
-	for n, st := range steps {
+	server, client := s.shape.pair(t)
+	if mirrored {
+		server, client = client, server
+	}
+	for n, st := range s.steps {
 		c := client
 		if st.at == "s" {
 			c = server
@@ -81,12 +94,12 @@ func (st step) run(c *pipe.Conn) (string, error) {
 	panic(st.do)
 }
 
-var scripts = []struct {
-	name  string
-	shape shape
-	needs []pipe.Capability
-	steps []step
-}{
+// symmetric tells whether both ends can do all of it: only the server disconnects.
+func (s *script) symmetric() bool {
+	return !slices.ContainsFunc(s.steps, func(st step) bool { return st.do == "disconnect" })
+}
+
+var scripts = []script{
 	{name: "bytes have no boundaries", shape: bytePipe, steps: []step{
 		{do: "write", at: "s", data: "abc"}, {do: "write", at: "s", data: "def"},
 		{do: "read", at: "c", size: 4, data: "abcd"}, {do: "read", at: "c", size: 4, data: "ef"},
@@ -217,7 +230,7 @@ var scripts = []struct {
 }
 
 func TestScripts(t *testing.T) {
-	for _, s := range scripts {
+	for _, s := range slices.Concat(scripts, foreignScripts) {
 		t.Run(s.name, func(t *testing.T) {
 			for _, c := range s.needs {
 				if !pipe.Supported(c) {
@@ -225,7 +238,10 @@ func TestScripts(t *testing.T) {
 				}
 			}
 			testutil.CheckLeaks(t)
-			script(t, s.shape, s.steps)
+			s.run(t, false)
+			if s.symmetric() {
+				t.Run("mirrored", func(t *testing.T) { s.run(t, true) })
+			}
 		})
 	}
 }

@@ -56,6 +56,17 @@ func escape(name string) string {
 	return name
 }
 
+// nameOf is the name, in lower case, of the pipe whose file has that name; it is empty where that is a hash.
+func nameOf(file string) string {
+	if hash, ok := strings.CutPrefix(file, "%"); ok && len(hash) == 2*16 && !strings.ContainsAny(hash, ".%") {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(file, "%."); ok {
+		file = "." + rest
+	}
+	return `\\.\pipe\` + strings.ReplaceAll(file, "%%", "%")
+}
+
 // candidates are the places where a client looks for a pipe.
 func candidates(p pipeName) ([]place, error) {
 	switch {

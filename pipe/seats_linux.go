@@ -48,6 +48,17 @@ func (s *seats) resize(left int) error {
 	return unixpipe.Listen(s.fd, n)
 }
 
+// apart calls f in a thread that nobody has changed. The caller may be within Conn.Impersonate, and then listen(2) would note
+// the client as the server, for all who look at the listener's credentials, and the plug could be refused.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f() // a locked thread's goroutines run on others
+	}()
+	<-done
+}
+
 // wait waits until a seat is free.
 func (s *seats) wait() error {
 	if s.max == 0 {
@@ -83,10 +94,15 @@ func (s *seats) setDeadline(t time.Time) {
 }
 
 // accept takes a client from the queue, and a seat.
-func (s *seats) accept(fd int) (int, syscall.Errno) {
+func (s *seats) accept(fd int) (conn int, errno syscall.Errno) {
 	if s.max == 0 {
 		return unixpipe.Accept(fd)
 	}
+	apart(func() { conn, errno = s.seat(fd) })
+	return conn, errno
+}
+
+func (s *seats) seat(fd int) (int, syscall.Errno) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	left := s.max - s.taken - 1
@@ -123,9 +139,12 @@ func (s *seats) kind() unixpipe.Kind {
 
 // leave gives a seat back.
 func (s *seats) leave() {
-	if s.max == 0 {
-		return
+	if s.max > 0 {
+		apart(s.stand)
 	}
+}
+
+func (s *seats) stand() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken--

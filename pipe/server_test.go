@@ -51,7 +51,8 @@ func TestNames(t *testing.T) {
 // Names may be longer than the path of a socket, and have characters that a path cannot.
 func TestOddNames(t *testing.T) {
 	testutil.CheckLeaks(t)
-	for _, s := range []string{strings.Repeat("long ", 40), `a\b\..\c`, "...", "%41", "été", "x.lock"} {
+	for _, s := range []string{strings.Repeat("long ", 40), `a\b\..\c`, "...", "%41", "été", "x.lock",
+		`a<>*?|"/b`, "wine:test", `!"#$%&'()*+,-.:;<=>?@[]^_{|}~`} {
 		name := newName() + s
 		l := listen(t, name, &pipe.Config{FirstInstance: true})
 		c := dial(t, name, nil)

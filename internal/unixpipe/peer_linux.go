@@ -60,6 +60,7 @@ func getsockopt(fd, name int, value unsafe.Pointer, size *uint32) unix.Errno {
 type Who struct {
 	UID, GID uint32
 	Groups   []uint32
+	caps     effective // of Self
 }
 
 // Self returns the calling thread's.
@@ -69,6 +70,9 @@ func Self() (Who, error) {
 	for _, g := range groups {
 		w.Groups = append(w.Groups, uint32(g))
 	}
+	if err == nil {
+		w.caps, err = effectiveCaps()
+	}
 	return w, err
 }
 
@@ -76,7 +80,9 @@ func Self() (Who, error) {
 const keep = ^uintptr(0)
 
 // Become makes the calling thread act as w, and no other thread: the runtime's own Setuid changes them all. The real and the
-// saved ids stay, so that it can go back. The thread must be locked. changed says that [Return] is due, also with an error.
+// saved ids stay, so that it can go back, and so do the permitted capabilities; the effective ones go, unless w is root: the
+// kernel takes them from root only, and not from a server that has CAP_SETUID by itself. The thread must be locked. changed
+// says that [Return] is due, also with an error.
 func Become(w Who) (changed bool, err error) {
 	if err := setGroups(w.Groups); err != nil {
 		return false, err
@@ -84,18 +90,55 @@ func Become(w Who) (changed bool, err error) {
 	if err := set(sysSetresgid, w.GID); err != nil {
 		return true, err
 	}
-	return true, set(sysSetresuid, w.UID)
+	if err := set(sysSetresuid, w.UID); err != nil || w.UID == 0 {
+		return true, err
+	}
+	return true, setEffective(effective{})
 }
 
-// Return undoes [Become], the user first, because only the privileged one may change the others.
+// Return undoes [Become]; w is what [Self] was. The capabilities are first, because it takes them to change the others, and
+// last, because becoming root gives all that are permitted.
 func Return(w Who) error {
+	if err := setEffective(w.caps); err != nil {
+		return err
+	}
 	if err := set(sysSetresuid, w.UID); err != nil {
 		return err
 	}
 	if err := set(sysSetresgid, w.GID); err != nil {
 		return err
 	}
-	return setGroups(w.Groups)
+	if err := setGroups(w.Groups); err != nil {
+		return err
+	}
+	return setEffective(w.caps)
+}
+
+// effective is the set of a thread's effective capabilities, in the kernel's two words.
+type effective [2]uint32
+
+// capsOf are the calling thread's: pid 0 is the thread that asks (capget(2)).
+func capsOf() (h unix.CapUserHeader, data [2]unix.CapUserData, err error) {
+	h.Version = unix.LINUX_CAPABILITY_VERSION_3
+	err = unix.Capget(&h, &data[0])
+	return h, data, err
+}
+
+func effectiveCaps() (effective, error) {
+	_, data, err := capsOf()
+	return effective{data[0].Effective, data[1].Effective}, err
+}
+
+func setEffective(e effective) error {
+	h, data, err := capsOf()
+	if err != nil {
+		return err
+	}
+	if data[0].Effective == e[0] && data[1].Effective == e[1] {
+		return nil
+	}
+	data[0].Effective, data[1].Effective = e[0], e[1]
+	return unix.Capset(&h, &data[0])
 }
 
 func set(number uintptr, id uint32) error {
