@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/sockeye-net/sockeye/ifstat"
@@ -115,6 +116,7 @@ func Main(args []string) int {
 	// A command lives for milliseconds: its garbage is not worth a collection, unless there is a lot of it.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(memoryBeforeGC)
+	cobra.MousetrapHelpText = "" // a double-click shows the table instead of a lecture
 	ctx, stop := untilInterrupted()
 	defer stop()
 	return System().Run(ctx, args)

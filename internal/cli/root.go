@@ -89,7 +89,6 @@ func count(n int, what string) string {
 }
 
 func (e *Env) root() *cobra.Command {
-	cobra.MousetrapHelpText = "" // a double-click shows the table instead of a lecture
 	root := e.listCommand("sockeye [list] [flags] [filter]")
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = e.version()
