@@ -259,8 +259,6 @@ func record(t *testing.T, w *Watcher, until func() bool) (histories, Counts) {
 	}
 }
 
-const proofConnections = 10_000
-
 // prove has a watcher watch the connections being made.
 func prove(t *testing.T, m Method) (histories, []truth, Counts) {
 	t.Helper()
