@@ -98,6 +98,9 @@ func (f *pipeFile) parse(text string) {
 		switch key {
 		case "name":
 			f.Name = value
+			if name, err := strconv.Unquote(value); err == nil && value[0] == '"' { // it has a quote or the end of a line
+				f.Name = name
+			}
 		case "type":
 			f.Message, f.Known = value == "message", true
 		case "instances":

@@ -42,6 +42,10 @@ func TestPipeAt(t *testing.T) {
 	if f, ok := pipeAt(path); !ok || f.Name != pipePrefix+"a=b" || !f.Message || !f.Known || f.Max != 7 || int(f.UID) != os.Getuid() {
 		t.Errorf("%+v %v", f, ok)
 	}
+	write("name=\"a\\nb\"\n")
+	if f, ok := pipeAt(path); !ok || f.Name != "a\nb" {
+		t.Errorf("a quoted name: %+v %v", f, ok)
+	}
 	os.Remove(info)
 	if err := os.Symlink("/etc/passwd", info); err != nil {
 		t.Fatal(err)
