@@ -35,7 +35,7 @@ var layers = map[string]layer{
 	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/nlmsg", "internal/inetdiag", "internal/rtlink", "internal/procfs",
 		"internal/miblayout", "internal/ntlayout", "internal/btf",
 		"internal/geodat", "internal/qqwry", "internal/xdb", "internal/ipdb", "internal/geolegacy"}},
-	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/bpf",
+	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/epoll", "internal/bpf",
 		"internal/sockiter", "internal/sockevent", "internal/fdwalk", "internal/netns",
 		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe"}},
 	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2", "golang.org/x/text/"}, dirs: []string{"netstat", "ifstat", "geoip"}},

@@ -1,0 +1,10 @@
+//go:build !windows
+
+package completion
+
+import "syscall"
+
+const (
+	errReset   = syscall.ECONNRESET
+	errRefused = syscall.ECONNREFUSED
+)
