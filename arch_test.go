@@ -55,7 +55,7 @@ var layers = map[string]layer{
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
 	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
-		"internal/testutil/maker", "internal/testutil/testdb", "bench/..."}},
+		"internal/testutil/maker", "internal/testutil/testdb", "bench/...", "examples/..."}},
 }
 
 // see and move are the layers of the two halves, which do not know each other.

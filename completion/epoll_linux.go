@@ -18,10 +18,13 @@ type epollDriver struct {
 	bell    *epoll.Bell
 	byFD    []*Handle // what is registered
 	tags    int32     // tells an event of a descriptor from one of its former owner
-	streams *epollStreams
+	streams *epollCarrier
 }
 
-const epollBatch = 512
+const (
+	epollBatch = 512
+	bellTag    = 0
+)
 
 // sysHandle is what the epoll backend knows of a handle: its registration, and the operations that wait for it.
 type sysHandle struct {
@@ -40,7 +43,7 @@ func newEpollDriver(l *loop) (*epollDriver, error) {
 		return nil, errors.Join(err, poll.Close())
 	}
 	d := &epollDriver{loop: l, poll: poll, bell: bell}
-	if err := poll.Add(bell.FD(), unix.EPOLLIN, 0); err != nil {
+	if err := poll.Add(bell.FD(), unix.EPOLLIN, 0, bellTag); err != nil {
 		return nil, errors.Join(err, d.shut())
 	}
 	return d, nil
@@ -51,9 +54,6 @@ func (d *epollDriver) enable() error { return nil }
 func (d *epollDriver) wake() { d.bell.Ring() }
 
 func (d *epollDriver) shut() error {
-	if d.streams != nil {
-		d.streams.shut()
-	}
 	for _, h := range d.byFD {
 		if h != nil && h.sys.poller == d.poll.FD() {
 			h.sys.poller = 0
@@ -76,7 +76,7 @@ func (d *epollDriver) register(h *Handle) error {
 		return nil
 	}
 	d.tags++
-	if err := d.poll.Add(int(h.fd), epoll.Edge, d.tags); err != nil {
+	if err := d.poll.Add(int(h.fd), epoll.Edge, int32(h.fd), d.tags); err != nil {
 		return err
 	}
 	h.sys.poller, h.sys.tag = d.poll.FD(), d.tags
@@ -199,9 +199,9 @@ func (d *epollDriver) wait(t time.Duration, raw bool) error {
 func (d *epollDriver) dispatch(e *unix.EpollEvent) {
 	fd, tag := int(e.Fd), e.Pad
 	switch {
-	case tag == 0:
+	case tag == bellTag:
 		d.bell.Silence()
-	case tag < 0:
+	case tag == connTag:
 		d.streams.event(uint32(fd), e.Events)
 	case fd < len(d.byFD) && d.byFD[fd] != nil && d.byFD[fd].sys.tag == tag:
 		d.tell(d.byFD[fd], e.Events)

@@ -36,7 +36,11 @@ type loop struct {
 	timers timers
 	inBuf  []*Op // memory of the intake's other half
 	askBuf []request
-	stop   bool // the pump is to end
+	stop   bool     // the pump is to end
+	post   *mailbox // of a server's goroutines
+	ran    bool     // what was asked for may have changed what the caller waits for: do not wait
+	hot    bool     // a server's connections have more to be received: do not wait
+	yields bool     // let goroutines run before sleeping: they may have something
 }
 
 // errStop ends a pump that was asked to.
@@ -141,13 +145,15 @@ func (l *loop) take() bool {
 	clear(ops)
 	clear(asks)
 	l.inBuf, l.askBuf = ops[:0], asks[:0]
-	return len(ops)+len(asks)+len(again) > 0
+	mailed := l.post != nil && l.post.open()
+	return mailed || len(ops)+len(asks)+len(again) > 0
 }
 
 func (l *loop) obey(r request) {
 	switch {
 	case r.run != nil:
 		r.run()
+		l.ran = true
 	case r.op != nil:
 		l.cancel(r.op, cancelled)
 	case r.handle != nil:
@@ -330,9 +336,10 @@ func (l *loop) own() error {
 // turn begins what came in, and waits at most d for something to end.
 func (l *loop) turn(d time.Duration) error {
 	l.take()
-	if l.done.len() > 0 || len(l.todo) > 0 || l.stop {
+	if l.done.len() > 0 || len(l.todo) > 0 || l.stop || l.hot || l.ran {
 		d = 0
 	}
+	l.ran = false
 	err := l.wait(l.timers.bound(d))
 	l.timers.fire()
 	l.off.collect(l)
@@ -348,6 +355,12 @@ func (l *loop) wait(d time.Duration) error {
 		if found, err := l.spin(d); found || err != nil {
 			return err
 		}
+	}
+	if l.yields {
+		if err := l.drv.wait(0, true); err != nil || l.hot || l.done.len() > 0 {
+			return err
+		}
+		runtime.Gosched()
 	}
 	l.sleeping.Store(true)
 	defer l.sleeping.Store(false)
@@ -368,6 +381,9 @@ func (l *loop) stirred() bool {
 }
 
 func (l *loop) hasNews() bool {
+	if l.post != nil && l.post.waits() {
+		return true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.in)+len(l.asks) > 0

@@ -6,10 +6,10 @@ import "sync"
 // brings the results back to the loop's thread.
 type offload struct {
 	mu    sync.Mutex
-	ended []ended
+	ended []offloaded
 }
 
-type ended struct {
+type offloaded struct {
 	op  *Op
 	n   int
 	err error
@@ -21,7 +21,7 @@ func (o *offload) start(l *loop, op *Op, f func() (int, error)) {
 	go func() {
 		n, err := f()
 		o.mu.Lock()
-		o.ended = append(o.ended, ended{op, n, err})
+		o.ended = append(o.ended, offloaded{op, n, err})
 		o.mu.Unlock()
 		_ = l.request(request{run: func() {}}) // a closing loop looks by itself
 	}()

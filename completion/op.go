@@ -125,6 +125,7 @@ type Op struct {
 	state atomic.Uint32
 	slot  int32 // in the loop's table
 	timer int32 // in the loop's heap, from 1
+	bare  bool  // what is accepted is not made known to the backend
 	stage uint8 // of the backend, where an operation takes several steps
 	flags uint8
 	moved int

@@ -200,3 +200,8 @@ func (r *rig) same(got, want []byte) {
 		r.Errorf("%d bytes that differ from the %d wanted", len(got), len(want))
 	}
 }
+
+func stacks() []byte {
+	b := make([]byte, 1<<20)
+	return b[:runtime.Stack(b, true)]
+}

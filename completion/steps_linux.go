@@ -64,9 +64,11 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	conn := &Handle{fd: sysFD(n), nature: op.Handle.nature}
-	if err := l.adopt(conn); err != nil {
-		_ = closeFD(conn)
-		return false, err
+	if !op.bare {
+		if err := l.adopt(conn); err != nil {
+			_ = closeFD(conn)
+			return false, err
+		}
 	}
 	op.Conn, op.Addr = conn, op.sys.addr.get(int(op.sys.addrLen))
 	if len(op.Buf) == 0 {

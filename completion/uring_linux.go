@@ -20,8 +20,11 @@ type uringDriver struct {
 	bell *epoll.Bell
 	late []*Op // begun while the submission queue was full
 
+	head, tail uint32 // of the results that are being taken
+	aside      []uring.CQE
+
 	rung    bool // the bell's poll has to be armed
-	streams *uringStreams
+	streams *uringCarrier
 }
 
 // What a result's UserData says: in the upper byte whose it is, below it which one.
@@ -32,7 +35,6 @@ const (
 	forAccept
 	forRecv
 	forSend
-	forClose
 	forMask = 0xff << 56
 )
 
@@ -99,10 +101,8 @@ func (d *uringDriver) enable() error {
 func (d *uringDriver) wake() { d.bell.Ring() }
 
 func (d *uringDriver) shut() error {
-	if d.streams != nil {
-		d.streams.shut()
-	}
-	return errors.Join(d.ring.Close(), d.bell.Close())
+	// Closes of a server's sockets may not have been handed over yet.
+	return errors.Join(d.ring.Enter(0, true), d.ring.Close(), d.bell.Close())
 }
 
 // sqe is a free entry. Where there is none, what is filled is handed over first. It may still be nil.
@@ -352,15 +352,30 @@ func (d *uringDriver) listen() {
 
 // collect takes all results that are there.
 func (d *uringDriver) collect() {
-	head, tail := d.ring.Results()
-	for ; head != tail; head++ {
-		c := d.ring.At(head)
+	for i := 0; i < len(d.aside); i++ { // it may grow
+		c := d.aside[i]
 		d.dispatch(c.UserData, c.Res, c.Flags)
 	}
-	d.ring.Advance(tail)
+	d.aside = d.aside[:0]
+	d.head, d.tail = d.ring.Results()
+	for d.head != d.tail {
+		c := d.ring.At(d.head)
+		d.head++
+		d.dispatch(c.UserData, c.Res, c.Flags)
+	}
+	d.ring.Advance(d.tail)
 	if d.streams != nil {
 		d.streams.publish()
 	}
+}
+
+// spill puts the results that are there aside, to be dispatched later: the kernel wants room for more.
+func (d *uringDriver) spill() {
+	_, d.tail = d.ring.Results()
+	for ; d.head != d.tail; d.head++ {
+		d.aside = append(d.aside, *d.ring.At(d.head))
+	}
+	d.ring.Advance(d.tail)
 }
 
 func (d *uringDriver) dispatch(data uint64, res int32, flags uint32) {
@@ -378,7 +393,5 @@ func (d *uringDriver) dispatch(data uint64, res int32, flags uint32) {
 		d.rung = true
 	case forAccept:
 		d.streams.accepted(res, flags)
-	case forClose:
-		d.streams.closed(uint32(which))
 	}
 }

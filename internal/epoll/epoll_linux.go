@@ -38,9 +38,9 @@ func New(batch int) (*Poller, error) {
 // FD is the epoll's descriptor.
 func (p *Poller) FD() int { return p.fd }
 
-// Add has events of fd told, with fd and tag. EPERM means that it is never told of: a file.
-func (p *Poller) Add(fd int, events uint32, tag int32) error {
-	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: tag})
+// Add has events of fd told, with id in their Fd and tag in their Pad. EPERM means that it is never told of: a file.
+func (p *Poller) Add(fd int, events uint32, id, tag int32) error {
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: id, Pad: tag})
 }
 
 // Remove ends that, in the epoll whose descriptor is poller. It must be done before fd is closed: where there are duplicates,
