@@ -223,7 +223,7 @@ func (k *epollCarrier) put(c *Conn, b []byte) (n int, err error) {
 		n, err = sendCall(c.fd, b, unix.MSG_NOSIGNAL)
 		c.live()
 	}
-	if err == unix.EAGAIN || err == unix.EINTR {
+	if err == unix.EAGAIN {
 		n, err = 0, nil
 	}
 	if err == nil && n < len(b) {
@@ -237,7 +237,7 @@ func (k *epollCarrier) put(c *Conn, b []byte) (n int, err error) {
 func (k *epollCarrier) flush(c *Conn) {
 	for sent := 0; c.out != nil; {
 		n, err := sendCall(c.fd, c.out.front().b, unix.MSG_NOSIGNAL)
-		if err == unix.EAGAIN || err == unix.EINTR {
+		if err == unix.EAGAIN {
 			c.progress(sent)
 			return
 		}

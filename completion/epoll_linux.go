@@ -185,7 +185,7 @@ func (d *epollDriver) cancel(op *Op) {
 	d.loop.settle(op, 0, syscall.ECANCELED)
 }
 
-func (d *epollDriver) wait(t time.Duration, raw bool) error {
+func (d *epollDriver) wait(t time.Duration, raw bool) (found bool, err error) {
 	events, err := d.poll.Wait(t, raw)
 	for i := range events {
 		d.dispatch(&events[i])
@@ -193,7 +193,7 @@ func (d *epollDriver) wait(t time.Duration, raw bool) error {
 	if d.streams != nil {
 		d.streams.after()
 	}
-	return err
+	return len(events) > 0, err
 }
 
 func (d *epollDriver) dispatch(e *unix.EpollEvent) {

@@ -55,8 +55,9 @@ type driver interface {
 	// cancel asks the kernel to let go of an operation that was begun; loop.finish is called all the same.
 	cancel(op *Op)
 	// wait hands what was begun to the kernel and waits for something to end: at most d, without bound if d is negative, not
-	// at all if it is 0. A raw wait does not tell the scheduler that the thread is away, so d must be short.
-	wait(d time.Duration, raw bool) error
+	// at all if it is 0. It reports whether the kernel had anything to tell. A raw wait does not tell the scheduler that the
+	// thread is away, so d must be short.
+	wait(d time.Duration, raw bool) (found bool, err error)
 	// wake ends a wait. It may be called from any thread.
 	wake()
 	// shut releases everything. Nothing is under way.
@@ -349,35 +350,30 @@ func (l *loop) turn(d time.Duration) error {
 // wait waits in up to three ways, of which each costs the others less: spinning, holding the processor, asleep.
 func (l *loop) wait(d time.Duration) error {
 	if d == 0 {
-		return l.drv.wait(0, true)
+		_, err := l.drv.wait(0, true)
+		return err
 	}
-	if l.cfg.Spin > 0 {
+	if l.cfg.Spin > 0 || l.yields {
 		if found, err := l.spin(d); found || err != nil {
 			return err
 		}
 	}
 	if l.yields {
-		if err := l.drv.wait(0, true); err != nil || l.hot || l.done.len() > 0 {
-			return err
-		}
 		runtime.Gosched()
 	}
 	l.sleeping.Store(true)
 	defer l.sleeping.Store(false)
 	if l.hasNews() {
-		return l.drv.wait(0, true)
+		_, err := l.drv.wait(0, true)
+		return err
 	}
 	if l.cfg.Hold > 0 && (d < 0 || d > l.cfg.Hold) {
-		if err := l.drv.wait(l.cfg.Hold, true); err != nil || l.stirred() {
+		if found, err := l.drv.wait(l.cfg.Hold, true); found || err != nil || l.hasNews() {
 			return err
 		}
 	}
-	return l.drv.wait(d, false)
-}
-
-// stirred reports whether there is something to do: what ended, or a wish from outside.
-func (l *loop) stirred() bool {
-	return l.done.len() > 0 || len(l.todo) > 0 || !l.sleeping.Load()
+	_, err := l.drv.wait(d, false)
+	return err
 }
 
 func (l *loop) hasNews() bool {
@@ -389,21 +385,21 @@ func (l *loop) hasNews() bool {
 	return len(l.in)+len(l.asks) > 0
 }
 
-// spin looks for results again and again, for Config.Spin at most.
+// spin looks for results again and again, for Config.Spin at most, and once at least.
 func (l *loop) spin(d time.Duration) (found bool, err error) {
 	limit := l.cfg.Spin
 	if d > 0 {
 		limit = min(limit, d)
 	}
-	for end := l.now() + limit; l.now() < end; {
-		if err := l.drv.wait(0, true); err != nil {
-			return false, err
+	for end := l.now() + limit; ; {
+		found, err := l.drv.wait(0, true)
+		if found || err != nil || l.hasNews() {
+			return true, err
 		}
-		if l.done.len() > 0 || len(l.todo) > 0 || l.hasNews() {
-			return true, nil
+		if l.now() >= end {
+			return false, nil
 		}
 	}
-	return false, nil
 }
 
 // close ends everything. It is called on the loop's thread, or where no thread has been it yet.
@@ -437,7 +433,7 @@ func (l *loop) quiesce() error {
 			break
 		}
 		l.sleeping.Store(true)
-		if err := l.drv.wait(closePace, false); err != nil {
+		if _, err := l.drv.wait(closePace, false); err != nil {
 			return err
 		}
 		l.off.collect(l)

@@ -320,7 +320,7 @@ func (d *uringDriver) cancel(op *Op) {
 	s.Addr, s.UserData = forOp|uint64(op.slot), forNobody
 }
 
-func (d *uringDriver) wait(t time.Duration, raw bool) error {
+func (d *uringDriver) wait(t time.Duration, raw bool) (found bool, err error) {
 	late := d.late
 	d.late = nil
 	for _, op := range late {
@@ -332,12 +332,11 @@ func (d *uringDriver) wait(t time.Duration, raw bool) error {
 	if t < 0 {
 		t = uring.Forever
 	}
-	err := d.ring.Enter(t, raw)
+	err = d.ring.Enter(t, raw)
 	if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EAGAIN) {
-		return err
+		return false, err
 	}
-	d.collect()
-	return nil
+	return d.collect(), nil
 }
 
 // listen arms the poll that the bell ends.
@@ -351,13 +350,15 @@ func (d *uringDriver) listen() {
 }
 
 // collect takes all results that are there.
-func (d *uringDriver) collect() {
+func (d *uringDriver) collect() (found bool) {
+	found = len(d.aside) > 0
 	for i := 0; i < len(d.aside); i++ { // it may grow
 		c := d.aside[i]
 		d.dispatch(c.UserData, c.Res, c.Flags)
 	}
 	d.aside = d.aside[:0]
 	d.head, d.tail = d.ring.Results()
+	found = found || d.head != d.tail
 	for d.head != d.tail {
 		c := d.ring.At(d.head)
 		d.head++
@@ -367,6 +368,7 @@ func (d *uringDriver) collect() {
 	if d.streams != nil {
 		d.streams.publish()
 	}
+	return found
 }
 
 // spill puts the results that are there aside, to be dispatched later: the kernel wants room for more.
