@@ -73,7 +73,7 @@ func (k *opsCarrier) accepted(op *Op) bool {
 
 func (k *opsCarrier) join(c *Conn) error {
 	if c.ops == nil {
-		h, err := k.w.loop.attach(c.fd)
+		h, err := k.w.loop.attach(c.fd, false)
 		if err != nil {
 			return err
 		}

@@ -62,6 +62,8 @@ func (d *epollDriver) shut() error {
 	return errors.Join(d.poll.Close(), d.bell.Close())
 }
 
+func (s *sysHandle) init(bool) {}
+
 // forget ends the registration of a handle that is about to be closed.
 func (s *sysHandle) forget(fd int) {
 	if s.poller > 0 {

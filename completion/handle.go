@@ -103,7 +103,7 @@ func (p *Port) Attach(c syscall.Conn) (*Handle, error) {
 	ctlErr := rc.Control(func(fd uintptr) {
 		var own sysFD
 		if own, err = duplicate(fd); err == nil {
-			h, err = p.loop.attach(own)
+			h, err = p.loop.attach(own, true)
 		}
 	})
 	if ctlErr != nil {
@@ -118,16 +118,17 @@ func (p *Port) Attach(c syscall.Conn) (*Handle, error) {
 // AttachFD attaches a descriptor, or a Windows handle opened for overlapped use, and takes it over: it is closed with the
 // Handle, and, if attaching fails, at once.
 func (p *Port) AttachFD(fd uintptr) (*Handle, error) {
-	h, err := p.loop.attach(sysFD(fd))
+	h, err := p.loop.attach(sysFD(fd), false)
 	if err != nil {
 		return nil, &OpError{Op: "attach", Err: err}
 	}
 	return h, nil
 }
 
-// attach takes fd over, and closes it if that fails.
-func (l *loop) attach(fd sysFD) (*Handle, error) {
+// attach takes fd over, and closes it if that fails. One that Go opened may not be fit for asynchronous use.
+func (l *loop) attach(fd sysFD, ofGo bool) (*Handle, error) {
 	h := &Handle{fd: fd}
+	h.sys.init(ofGo)
 	err := h.examine()
 	if err == nil {
 		err = l.adopt(h)

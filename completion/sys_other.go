@@ -24,6 +24,14 @@ func (l *loop) adopt(*Handle) error { return errors.ErrUnsupported }
 func (h *Handle) examine() error    { return errors.ErrUnsupported }
 func closeFD(*Handle) error         { return errors.ErrUnsupported }
 func isCanceled(error) bool         { return false }
+func (s *sysHandle) init(bool)      {}
+func (s *sysHandle) forget(int)     {}
+func shutdownWrite(sysFD)           {}
+func passing(error) bool            { return false }
+
+func newCarrier(*worker) (carrier, error)                 { return nil, errors.ErrUnsupported }
+func (l *loop) accepted(*Op, int) (more bool, err error)  { return false, errors.ErrUnsupported }
+func (l *loop) connected(*Op, int) (more bool, err error) { return false, errors.ErrUnsupported }
 
 func duplicate(uintptr) (sysFD, error)                 { return badFD, errors.ErrUnsupported }
 func newSocket(bool, bool) (sysFD, error)              { return badFD, errors.ErrUnsupported }
