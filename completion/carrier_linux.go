@@ -9,6 +9,9 @@ import (
 
 // newCarrier makes that of the worker's backend.
 func newCarrier(w *worker) (carrier, error) {
+	if w.server.opts.plain {
+		return newOpsCarrier(w), nil
+	}
 	switch d := w.loop.drv.(type) {
 	case *uringDriver:
 		return newUringCarrier(w, d)

@@ -19,6 +19,7 @@ type opsCarrier struct {
 type connOps struct {
 	handle     *Handle
 	recv, send Op
+	ending     *Op // the one whose Next runs: it is begun again by its result
 }
 
 // acceptors is how many accepts are posted at once.
@@ -29,8 +30,7 @@ func newOpsCarrier(w *worker) *opsCarrier { return &opsCarrier{w: w} }
 // begin starts an operation of our own, on the loop's thread.
 func (k *opsCarrier) begin(op *Op) {
 	op.clear()
-	op.state.Store(queued)
-	k.w.loop.todo = append(k.w.loop.todo, op)
+	k.w.loop.again(op)
 }
 
 func (k *opsCarrier) accept() {
@@ -90,7 +90,9 @@ func (k *opsCarrier) arm(c *Conn) {
 		return
 	}
 	c.flags |= armed
-	k.begin(&c.ops.recv)
+	if c.ops.ending != &c.ops.recv {
+		k.begin(&c.ops.recv)
+	}
 }
 
 // pause: at most one block more comes.
@@ -98,27 +100,32 @@ func (k *opsCarrier) pause(*Conn) {}
 
 func (k *opsCarrier) received(c *Conn, op *Op) (more bool) {
 	c.flags &^= armed
+	c.ops.ending = op
+	k.took(c, op)
+	c.ops.ending = nil
+	return c.has(armed)
+}
+
+// took is what came of receiving.
+func (k *opsCarrier) took(c *Conn, op *Op) {
 	switch {
 	case c.has(failed):
 		c.try()
-		return false
+		return
+	case errors.Is(op.Err, ErrCanceled):
+		return
 	case op.Err != nil:
-		if !errors.Is(op.Err, ErrCanceled) {
-			c.end(op.Err)
-		}
-		return false
+		c.end(op.Err)
+		return
 	}
-	b := op.Buf[:op.N]
 	k.kept = false
-	c.received(b, noBlock)
-	if k.kept { // the buffer is a goroutine's, or being sent
+	c.received(op.Buf[:op.N], noBlock)
+	if k.kept { // the buffer is a goroutine's now
 		op.Buf = make([]byte, k.w.server.opts.BlockSize)
 	}
-	if c.has(failed|paused|parted) || c.has(armed) {
-		return false
+	if !c.has(failed | paused | parted) {
+		k.arm(c)
 	}
-	c.flags |= armed
-	return true
 }
 
 func (k *opsCarrier) keep(_ int32, b []byte) (int32, []byte) {
@@ -144,12 +151,14 @@ func (k *opsCarrier) pass(c *Conn, b []byte, _ int32) error {
 func (k *opsCarrier) kick(c *Conn) {
 	c.flags |= sending
 	c.ops.send.Buf = c.out.front().b
-	k.begin(&c.ops.send)
+	if c.ops.ending != &c.ops.send {
+		k.begin(&c.ops.send)
+	}
 }
 
-func (k *opsCarrier) sent(c *Conn, op *Op) bool {
+func (k *opsCarrier) sent(c *Conn, op *Op) (more bool) {
 	c.flags &^= sending
-	op.Buf = nil
+	c.ops.ending = op
 	switch {
 	case c.has(failed):
 		c.try()
@@ -161,16 +170,13 @@ func (k *opsCarrier) sent(c *Conn, op *Op) bool {
 		}
 		c.progress(op.N)
 	}
-	return false
+	c.ops.ending = nil
+	return c.has(sending)
 }
 
 func (k *opsCarrier) abort(c *Conn) {
-	k.w.loop.cancelHandle(c.ops.handle, nil)
-	for _, op := range []*Op{&c.ops.recv, &c.ops.send} {
-		if op.state.Load() == queued { // not begun yet: it will be, and end at once
-			_ = k.w.loop.request(request{op: op})
-		}
-	}
+	k.w.loop.cancel(&c.ops.recv, cancelled)
+	k.w.loop.cancel(&c.ops.send, cancelled)
 }
 
 func (k *opsCarrier) part(c *Conn) { _ = c.ops.handle.Close() }

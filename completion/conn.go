@@ -80,9 +80,8 @@ func (c *Conn) sent(err error) error {
 		c.fail(err)
 		return err
 	}
-	if int(c.unsent) > c.w.server.opts.Unsent && !c.has(paused) {
-		c.flags |= paused
-		c.w.carrier.pause(c)
+	if int(c.unsent) > c.w.server.opts.Unsent {
+		c.strain()
 	}
 	return nil
 }
@@ -203,14 +202,26 @@ func (c *Conn) end(err error) {
 func (c *Conn) progress(n int) {
 	c.unsent -= int32(n)
 	c.live()
-	if c.has(paused) && int(c.unsent) <= c.w.server.opts.Unsent/2 {
-		c.flags &^= paused
-		if !c.has(failed | ended) {
-			c.w.carrier.arm(c)
-		}
-	}
+	c.relax()
 	if c.has(bowing) {
 		c.leave()
+	}
+}
+
+// strain stops receiving while there is too much to do, and relax goes on when half of it is done.
+func (c *Conn) strain() {
+	if !c.has(paused) {
+		c.flags |= paused
+		c.w.carrier.pause(c)
+	}
+}
+
+func (c *Conn) relax() {
+	if !c.has(paused) || int(c.unsent) > c.w.server.opts.Unsent/2 || c.task != nil && len(c.task.later) > maxLater/2 {
+		return
+	}
+	if c.flags &^= paused; !c.has(failed | ended) {
+		c.w.carrier.arm(c)
 	}
 }
 

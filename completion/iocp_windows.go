@@ -163,19 +163,24 @@ func (y *sysOp) gather(op *Op) {
 	}
 	skip := op.moved
 	for _, b := range op.Bufs {
-		if skip >= len(b) {
+		if skip >= len(b) { // empty ones too
 			skip -= len(b)
 			continue
 		}
 		y.add(b[skip:])
-		skip = 0
+		if skip = 0; len(y.bufs) == maxBufs {
+			break
+		}
 	}
 	if len(y.bufs) == 0 {
 		y.add(nil)
 	}
 }
 
-const maxBuf = 1 << 30 // a length is of 32 bits
+const (
+	maxBuf  = 1 << 30 // a length is of 32 bits
+	maxBufs = 1024    // in one call: WSAEMSGSIZE is the answer to too many
+)
 
 func (y *sysOp) add(b []byte) {
 	y.bufs = append(y.bufs, windows.WSABuf{Len: uint32(min(len(b), maxBuf)), Buf: unsafe.SliceData(b)})

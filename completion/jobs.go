@@ -94,6 +94,9 @@ func (c *Conn) read(l *letter) {
 	}
 }
 
+// maxLater is how many blocks of a connection may wait to be handled before no more are received.
+const maxLater = 8
+
 // next goes on with the block after the one that was handled.
 func (c *Conn) next(err error) {
 	t := c.task
@@ -104,6 +107,7 @@ func (c *Conn) next(err error) {
 		t.now, t.taken = t.later[0], false
 		t.later = t.later[1:]
 		c.w.server.jobs <- t
+		c.relax()
 		return
 	}
 	for _, k := range t.later {
@@ -112,6 +116,7 @@ func (c *Conn) next(err error) {
 	c.flags &^= busy
 	c.task = nil
 	c.w.rest(t)
+	c.relax()
 	if c.has(ended) {
 		c.bow(nil)
 	}
@@ -125,7 +130,9 @@ func (c *Conn) next(err error) {
 func (w *worker) hand(c *Conn, b []byte, block int32) {
 	block, b = w.carrier.keep(block, b)
 	if c.has(busy) {
-		c.task.later = append(c.task.later, chunk{b, block})
+		if c.task.later = append(c.task.later, chunk{b, block}); len(c.task.later) > maxLater {
+			c.strain()
+		}
 		return
 	}
 	c.flags |= busy

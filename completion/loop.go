@@ -132,9 +132,9 @@ func (l *loop) take() bool {
 	ops, asks := l.in, l.asks
 	l.in, l.asks = l.inBuf[:0], l.askBuf[:0]
 	l.mu.Unlock()
-	again := l.todo
+	rounds := l.todo
 	l.todo = nil
-	for _, op := range again {
+	for _, op := range rounds {
 		l.begin(op)
 	}
 	for _, op := range ops {
@@ -147,7 +147,7 @@ func (l *loop) take() bool {
 	clear(asks)
 	l.inBuf, l.askBuf = ops[:0], asks[:0]
 	mailed := l.post != nil && l.post.open()
-	return mailed || len(ops)+len(asks)+len(again) > 0
+	return mailed || len(ops)+len(asks)+len(rounds) > 0
 }
 
 func (l *loop) obey(r request) {
@@ -168,6 +168,10 @@ func (l *loop) obey(r request) {
 func (l *loop) begin(op *Op) {
 	op.state.Store(begun)
 	l.enroll(op)
+	if op.has(cancelled) { // before it was begun
+		l.finish(op, 0, syscall.ECANCELED)
+		return
+	}
 	if op.Kind == Packet {
 		l.finish(op, 0, nil)
 		return
@@ -217,7 +221,7 @@ func (l *loop) finish(op *Op, n int, err error) {
 	op.flags = 0
 	if op.Next != nil && op.Next(op) {
 		op.clear()
-		l.todo = append(l.todo, op)
+		l.again(op)
 	} else {
 		op.state.Store(idle)
 		l.done.push(op)
@@ -225,6 +229,12 @@ func (l *loop) finish(op *Op, n int, err error) {
 	if h != nil && h.closing != nil && h.closing != op && h.alone(h.closing) {
 		l.drv.begin(h.closing)
 	}
+}
+
+// again has an operation begun on the next turn.
+func (l *loop) again(op *Op) {
+	op.state.Store(queued)
+	l.todo = append(l.todo, op)
 }
 
 // release gives back all that an operation under way holds.
@@ -255,7 +265,11 @@ func (o *Op) verdict(err error) error {
 
 // cancel marks an operation and asks the kernel, once, to let go of it.
 func (l *loop) cancel(op *Op, why uint8) {
-	if op.state.Load() != begun || op.has(askedFor) {
+	switch state := op.state.Load(); {
+	case state == queued: // it waits for its next round
+		op.flags |= why
+		return
+	case state != begun || op.has(askedFor):
 		return
 	}
 	op.flags |= why | askedFor

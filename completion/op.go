@@ -139,8 +139,8 @@ type Op struct {
 
 // The states of an operation.
 const (
-	idle uint32 = iota
-	queued
+	idle   uint32 = iota
+	queued        // to be begun by the loop
 	begun
 )
 

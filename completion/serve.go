@@ -57,6 +57,8 @@ type Options struct {
 
 	// Failed is told of what is wrong and mends by itself, such as no descriptor being left to accept with.
 	Failed func(error)
+
+	plain bool // bytes are moved by operations, on every backend: for tests
 }
 
 const (

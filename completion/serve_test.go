@@ -32,10 +32,13 @@ type serving struct {
 func serve(t *testing.T, opts Options, h Handler, body func(*serving)) {
 	t.Helper()
 	for _, b := range systemBackends() {
-		for _, o := range []struct{ workers, goroutines int }{{1, 0}, {2, 0}, {2, 4}} {
-			t.Run(fmt.Sprintf("%v/%d-%d", b, o.workers, o.goroutines), func(t *testing.T) {
+		for _, o := range []struct {
+			workers, goroutines int
+			plain               bool
+		}{{1, 0, false}, {2, 0, false}, {2, 4, false}, {1, 0, true}, {2, 4, true}} {
+			t.Run(fmt.Sprintf("%v/%d-%d-%v", b, o.workers, o.goroutines, o.plain), func(t *testing.T) {
 				opts := opts
-				opts.Backend, opts.Workers, opts.Goroutines = b, o.workers, o.goroutines
+				opts.Backend, opts.Workers, opts.Goroutines, opts.plain = b, o.workers, o.goroutines, o.plain
 				serveOne(t, opts, h, body)
 			})
 		}
