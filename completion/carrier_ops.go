@@ -59,8 +59,9 @@ func (k *opsCarrier) accepted(op *Op) bool {
 	switch {
 	case op.Err == nil:
 		k.w.arrived(op.Conn.fd)
-	case !errors.Is(op.Err, ErrCanceled) && !passing(op.Err):
-		k.silent, k.failure = true, op.Err
+	case !k.silent && !errors.Is(op.Err, ErrCanceled) && !passing(op.Err):
+		k.failure = op.Err
+		k.hush()
 	}
 	if !k.silent && !k.w.draining {
 		return true
@@ -179,4 +180,8 @@ func (k *opsCarrier) abort(c *Conn) {
 	k.w.loop.cancel(&c.ops.send, cancelled)
 }
 
-func (k *opsCarrier) part(c *Conn) { _ = c.ops.handle.Close() }
+func (k *opsCarrier) part(c *Conn) {
+	if c.ops != nil { // else attaching failed, and closed it
+		_ = c.ops.handle.Close()
+	}
+}

@@ -168,6 +168,9 @@ func TestReset(t *testing.T) {
 		r.must(peer.SetLinger(0))
 		r.must(peer.Close())
 		r.reap(1)
+		if onWine() && op.Err == io.EOF {
+			r.Skip("Wine: a reset may end a receive that is under way as the stream's end")
+		}
 		r.wants(op, 0, errReset)
 		op = &Op{Kind: Send, Handle: conn, Buf: make([]byte, 8)}
 		r.do(op)

@@ -8,3 +8,5 @@ const (
 	errReset   = syscall.ECONNRESET
 	errRefused = syscall.ECONNREFUSED
 )
+
+func onWine() bool { return false }

@@ -219,8 +219,11 @@ func (l *loop) finish(op *Op, n int, err error) {
 	l.release(op)
 	op.N, op.Err = n, op.verdict(err)
 	op.flags = 0
+	op.state.Store(ending)
 	if op.Next != nil && op.Next(op) {
+		asked := op.flags & cancelled // by Next
 		op.clear()
+		op.flags = asked
 		l.again(op)
 	} else {
 		op.state.Store(idle)
@@ -266,7 +269,7 @@ func (o *Op) verdict(err error) error {
 // cancel marks an operation and asks the kernel, once, to let go of it.
 func (l *loop) cancel(op *Op, why uint8) {
 	switch state := op.state.Load(); {
-	case state == queued: // it waits for its next round
+	case state == queued || state == ending: // it has no round now, and is not to have another
 		op.flags |= why
 		return
 	case state != begun || op.has(askedFor):

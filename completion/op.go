@@ -142,6 +142,7 @@ const (
 	idle   uint32 = iota
 	queued        // to be begun by the loop
 	begun
+	ending // Next runs
 )
 
 const (

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,7 @@ func serveOne(t *testing.T, opts Options, h Handler, body func(*serving)) {
 		s.errs = append(s.errs, err)
 		s.mu.Unlock()
 	}
+	opts.Failed = func(err error) { t.Log("the server complains: ", err) }
 	go func() { s.over <- Serve(ctx, l, h, &opts) }()
 	body(s)
 	stop()
@@ -311,8 +313,9 @@ func TestServeRude(t *testing.T) {
 			s.Error(err)
 		}
 		testutil.Eventually(s, patience, func() error {
-			if n := s.closed.Load(); n < 60 {
-				return fmt.Errorf("%d of 60 are over", n)
+			// Linux gives a connection that was reset before it was accepted; Windows does not.
+			if n, of := s.closed.Load(), s.opened.Load(); n < of-1 || of < 31 || runtime.GOOS == "linux" && of < 61 {
+				return fmt.Errorf("%d of %d are over", n, of)
 			}
 			return nil
 		})

@@ -210,7 +210,8 @@ func shutdownWrite(fd sysFD) { _ = windows.Shutdown(windows.Handle(fd), windows.
 
 // passing reports whether an error of accepting is that of one connection only.
 func passing(err error) bool {
-	return errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED) || errors.Is(err, windows.ERROR_NETNAME_DELETED)
+	// WSAENOTCONN is the answer to SO_UPDATE_ACCEPT_CONTEXT when the client has reset the connection already.
+	return errors.Is(err, windows.WSAENOTCONN) || errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED) || errors.Is(err, windows.ERROR_NETNAME_DELETED)
 }
 
 func newCarrier(w *worker) (carrier, error) { return newOpsCarrier(w), nil }
