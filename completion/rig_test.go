@@ -23,7 +23,7 @@ type rig struct {
 	port *Port
 }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second // machines that test are busy
 
 func systemBackends() []Backend {
 	switch runtime.GOOS {
