@@ -31,7 +31,8 @@ func crowd(t testing.TB, addr string, n int) []int {
 		fds = append(fds, fd)
 		from := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(2 + i/5000)}}
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-		_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())})
+		limit := unix.NsecToTimeval(int64(patience))
+		_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
 		_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		if err := unix.Bind(fd, from); err != nil {
 			t.Fatal(err)
