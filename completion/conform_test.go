@@ -244,6 +244,13 @@ func TestFirstBlock(t *testing.T) {
 			r.Errorf("the silent client's connection was not closed: %v", err)
 		}
 
+		silent2, err := net.Dial("tcp4", a.String())
+		r.must(err)
+		defer silent2.Close()
+		whole := &Op{Kind: Accept, Handle: l, Buf: make([]byte, 64), Timeout: 30 * time.Millisecond}
+		r.do(whole)
+		r.wants(whole, 0, os.ErrDeadlineExceeded)
+
 		gone, err := net.Dial("tcp4", a.String())
 		r.must(err)
 		defer gone.Close()

@@ -322,7 +322,6 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	op.stage = second
-	l.timers.remove(op)
 	l.timers.add(op, l.now()+op.FirstBlock)
 	return true, nil
 }

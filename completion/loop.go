@@ -23,6 +23,7 @@ type loop struct {
 	in       []*Op
 	asks     []request
 	closed   atomic.Bool // set under mu
+	gone     bool        // the driver is about to be shut
 	sleeping atomic.Bool // the thread waits in the kernel and has to be woken
 	off      offload
 
@@ -121,7 +122,12 @@ func (l *loop) request(r request) error {
 
 // rouse wakes the thread if it sleeps, which costs a system call; while it runs it looks at the intake by itself.
 func (l *loop) rouse() {
-	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
+	if !l.sleeping.Load() || !l.sleeping.CompareAndSwap(true, false) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.gone { // what is rung may be another's by now
 		l.drv.wake()
 	}
 }
@@ -435,6 +441,9 @@ func (l *loop) close() error {
 	if err := l.quiesce(); err != nil {
 		return &OpError{Op: "close", Err: err}
 	}
+	l.mu.Lock()
+	l.gone = true
+	l.mu.Unlock()
 	if err := l.drv.shut(); err != nil {
 		return &OpError{Op: "close", Err: err}
 	}

@@ -21,8 +21,9 @@ const (
 	Timer // timer
 
 	// Accept takes a connection of a listener: Conn is the new connection and Addr the remote address. With Buf it ends
-	// only when the first block was received into it: N bytes, 0 where the peer closed without sending any. A Timeout
-	// bounds the wait for a connection and, as FirstBlock, what a connection may take to send its first block.
+	// only when the first block was received into it: N bytes, 0 where the peer closed without sending any. FirstBlock
+	// bounds what a connection may take for that; without it, Timeout bounds the whole, and with it the wait for a
+	// connection.
 	Accept // accept
 
 	// Connect connects to Addr and then sends Buf, if there is any. N is how many bytes were sent.

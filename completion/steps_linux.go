@@ -26,7 +26,6 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	op.stage = second
-	l.timers.remove(op)
 	if op.FirstBlock > 0 {
 		l.timers.add(op, l.now()+op.FirstBlock)
 	}

@@ -117,8 +117,10 @@ func (w *worker) run() error {
 
 func (w *worker) shut() {
 	for _, c := range w.conns {
-		if c != nil {
-			c.fail(ErrClosed)
+		if c != nil { // only after an error: the loop cannot end what is under way
+			_ = closeFD(&Handle{fd: c.fd})
+			c.err = ErrClosed
+			w.gone(c)
 		}
 	}
 	if w.listener != nil && !w.listener.closed.Load() {

@@ -46,7 +46,7 @@ func build(dir string, o *options) (all []subject, missing []string, err error) 
 		{"Go net", []string{filepath.Join(dir, "gonet"), "-addr", addr}},
 		{"completion, io_uring", []string{server, "-backend", "io_uring", "-addr", addr}},
 		{"completion, io_uring, spin", []string{server, "-backend", "io_uring", "-spin", "60us", "-addr", addr}},
-		{"completion, io_uring, goroutines", []string{server, "-backend", "io_uring", "-goroutines", "4", "-addr", addr}},
+		{"completion, io_uring, goroutines", []string{server, "-backend", "io_uring", "-goroutines", "16", "-spare", "0", "-hold", "0", "-addr", addr}},
 		{"completion, epoll", []string{server, "-backend", "epoll", "-addr", addr}},
 	}
 	for _, p := range programs {
