@@ -142,13 +142,16 @@ func (s *server) open(l *Listener) error {
 	cfg := &Config{Backend: s.opts.Backend, Exclusive: true, Spin: s.opts.Spin, Hold: s.opts.Hold, Entries: 4096}
 	for i := range s.opts.Workers {
 		w, err := newWorker(s, cfg)
-		if err == nil && i == 0 {
-			err = w.listenTo(l)
-		}
 		if err != nil {
 			return errors.Join(err, s.discard())
 		}
 		s.workers = append(s.workers, w)
+		if i > 0 {
+			continue
+		}
+		if err := w.listenTo(l); err != nil {
+			return errors.Join(err, s.discard())
+		}
 	}
 	if s.opts.Goroutines > 0 {
 		s.jobs = make(chan *task, s.opts.Workers*s.opts.blocks())
@@ -158,6 +161,9 @@ func (s *server) open(l *Listener) error {
 
 func (s *server) discard() (err error) {
 	for _, w := range s.workers {
+		if w.listener != nil {
+			_ = w.listener.Close()
+		}
 		err = errors.Join(err, w.port.Close())
 	}
 	return err

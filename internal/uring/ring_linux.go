@@ -88,8 +88,10 @@ func (r *Ring) mapRings(p *params) (err error) {
 	return nil
 }
 
-// Close releases the ring. The kernel cancels what is under way, but later: wait for it before.
+// Close releases the ring. The kernel cancels what is under way, but later: wait for it before, or it may write to memory
+// that is another's by then.
 func (r *Ring) Close() error {
+	err := unix.Close(r.fd)
 	for _, b := range r.bufs {
 		b.unmap()
 	}
@@ -100,7 +102,7 @@ func (r *Ring) Close() error {
 		}
 	}
 	r.rings, r.entries = nil, nil
-	return unix.Close(r.fd)
+	return err
 }
 
 // SQE is the next free entry, zeroed. It is nil when the queue is full: Enter first.
