@@ -345,3 +345,39 @@ func TestServeRefuse(t *testing.T) {
 		testutil.Eventually(s, patience, func() error { return s.allEnded(1, errNo) })
 	})
 }
+
+// TestServeWaits echoes with each way of waiting.
+func TestServeWaits(t *testing.T) {
+	for _, b := range systemBackends() {
+		for name, o := range map[string]Options{
+			"asleep": {Hold: time.Nanosecond}, "hold": {Hold: 100 * time.Microsecond}, "spin": {Spin: 50 * time.Microsecond},
+			"both": {Spin: 50 * time.Microsecond, Hold: 100 * time.Microsecond},
+		} {
+			t.Run(b.String()+"/"+name, func(t *testing.T) {
+				o.Backend, o.Workers = b, 1
+				serveOne(t, o, echo, func(s *serving) {
+					if err := converse(s.dial(), 100); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestServeOptions(t *testing.T) {
+	for _, o := range []Options{{Workers: -1}, {Goroutines: -1}, {MaxConns: -1}, {Idle: -1}, {FirstBlock: -1}, {Unsent: -1}, {BlockSize: 1},
+		{Pool: 100}, {Spin: -1}, {Hold: time.Second}} {
+		l, err := Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var op *OpError
+		if err := Serve(t.Context(), l, echo, &o); !errors.As(err, &op) {
+			t.Errorf("%+v: %v", o, err)
+		}
+		if _, err := l.Addr(); err == nil {
+			t.Error("the listener is open")
+		}
+	}
+}
