@@ -1,4 +1,4 @@
-package iocp
+package compport
 
 import (
 	"fmt"
