@@ -16,7 +16,8 @@ import (
 
 func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
-	for name, b := range map[string][]byte{"empty": {}, "text": []byte("hello, world: this is no database"), "zeros": make([]byte, 4096)} {
+	for name, b := range map[string][]byte{"empty": {}, "text": []byte("hello, world: this is no database"), "zeros": make([]byte, 4096),
+		"the end of a GeoIP.dat": []byte("hello, world: this is no database \xff\xff\xff\x01")} {
 		_, err := geoip.Open(write(t, name, b))
 		var oe *geoip.OpError
 		if !errors.As(err, &oe) || oe.Op != "open" || filepath.Base(oe.Path) != name {
@@ -141,6 +142,28 @@ func try(t *testing.T, path string, f geoip.Format, b []byte) {
 		t.Fatal(err)
 	}
 	use(t, path, f)
+}
+
+// A file that was cut off is not known by its content any more; but if its name says what it should be, the error says where
+// it is broken.
+func TestCutOffNamed(t *testing.T) {
+	for name, f := range map[string]geoip.Format{"qqwry.dat": geoip.QQWry, "QQWry_20241016.dat": geoip.QQWry, "city.MMDB": geoip.MMDB,
+		"qqwry.ipdb": geoip.IPDB, "qqwry.xdb": geoip.XDB, "GeoIPASNum.dat": geoip.GeoIPDat, "GeoLiteCity.dat": geoip.GeoIPDat, "ipv6wry.db": geoip.IPv6Wry} {
+		b := samples()[f]
+		_, err := geoip.Open(write(t, name, b[:len(b)/2]))
+		var fe *geoip.FormatError
+		if !errors.As(err, &fe) || fe.Format != f || fe.Offset < 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := geoip.Open(write(t, name, b)); err != nil {
+			t.Error(err)
+		}
+	}
+	var fe *geoip.FormatError
+	page := []byte("<html>\r\n\t404 没有找到</html>\n")
+	if _, err := geoip.Open(write(t, "qqwry.dat", page)); !errors.Is(err, geoip.ErrUnknownFormat) || errors.As(err, &fe) {
+		t.Errorf("a page is told to be %v", err)
+	}
 }
 
 // A record that leads back to itself is an error, not a loop.

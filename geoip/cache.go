@@ -6,13 +6,14 @@ import (
 )
 
 // cache holds the places of one file by a key that the format has for them, mostly an offset. It only grows, by each place
-// once, so the number of places in the file bounds it. It takes no lock: a bucket is a chain that is only ever prepended
-// to, by compare and swap.
+// once, so the number of places in the file bounds it; and since the texts of a hostile file's places can all lie in the same
+// bytes, so does its size. It takes no lock: a bucket is a chain that is only ever prepended to, by compare and swap.
 //
 // Places lie beside each other and have numbers, which a table can hold in less room than pointers.
 type cache struct {
 	buckets []atomic.Pointer[node]
 	mask    uint64
+	room    atomic.Int64  // bytes of texts that may still be kept
 	made    atomic.Uint32 // nodes given out
 	chunks  [chunkCount]atomic.Pointer[[]node]
 }
@@ -30,13 +31,19 @@ const (
 	chunkCount = 27
 )
 
+// textsPerByte is how many times the size of the file the texts may have together. Those of files in use have some 4 times,
+// for each place has its own: QQWry tells of many a place in 11 bytes.
+const textsPerByte = 16
+
 // newCache makes room for a file of size bytes: a bucket for each 256, at least 64 and at most 131072 (1 MiB).
 func newCache(size int) *cache {
 	n := 64
 	for n < 1<<17 && n < size/256 {
 		n *= 2
 	}
-	return &cache{buckets: make([]atomic.Pointer[node], n), mask: uint64(n - 1)}
+	c := &cache{buckets: make([]atomic.Pointer[node], n), mask: uint64(n - 1)}
+	c.room.Store(int64(size)*textsPerByte + 1<<16)
+	return c
 }
 
 // bucket mixes the key, whose low bits may all be alike (Fibonacci hashing).
@@ -53,8 +60,12 @@ func (c *cache) get(key uint64) *place {
 	return nil
 }
 
-// put keeps a place and returns it, or the one that another goroutine has put there meanwhile.
+// put keeps a place and returns it, or the one that another goroutine has put there meanwhile. Without room, it is not kept.
 func (c *cache) put(key uint64, p place) *place {
+	if size := p.size(); c.room.Add(-size) < 0 {
+		c.room.Add(size)
+		return &p
+	}
 	b := c.bucket(key)
 	for n := c.newNode(key, p); ; {
 		n.next = b.Load()
@@ -98,14 +109,4 @@ func locate(number uint32) (chunk, i int) {
 	n := uint64(number) + firstChunk - 1
 	chunk = bits.Len64(n/firstChunk) - 1
 	return chunk, int(n) - firstChunk<<chunk
-}
-
-// len counts the places.
-func (c *cache) len() (n int) {
-	for i := range c.buckets {
-		for o := c.buckets[i].Load(); o != nil; o = o.next {
-			n++
-		}
-	}
-	return n
 }

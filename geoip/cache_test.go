@@ -1,6 +1,7 @@
 package geoip
 
 import (
+	"strings"
 	"sync"
 	"testing"
 )
@@ -36,4 +37,31 @@ func TestLocate(t *testing.T) {
 			t.Errorf("%d is at %d of chunk %d, want %v", number, i, chunk, want)
 		}
 	}
+}
+
+// A file whose places have more text than it can hold does not fill the memory: the rest is told and not kept.
+func TestCacheRoom(t *testing.T) {
+	c := newCache(1 << 10)
+	long := strings.Repeat("x", 1<<10)
+	for key := range uint64(1000) {
+		if p := c.put(key, place{City: long, ASN: uint32(key)}); p.City != long || p.ASN != uint32(key) {
+			t.Fatalf("place %d is %+v", key, p)
+		}
+	}
+	if n := c.len(); n < textsPerByte || n > 1<<16>>10+textsPerByte {
+		t.Errorf("%d places of 1 KiB are kept of a file of that size", n)
+	}
+	if p := c.put(5000, place{City: long}); p.number != 0 || c.get(5000) != nil {
+		t.Error("a place that is not kept has a number")
+	}
+}
+
+// len counts the places.
+func (c *cache) len() (n int) {
+	for i := range c.buckets {
+		for o := c.buckets[i].Load(); o != nil; o = o.next {
+			n++
+		}
+	}
+	return n
 }

@@ -32,7 +32,8 @@ func clean(s string) string {
 //
 // Both forms give the same names: country "中国", region "浙江", city "杭州". What the undivided form says of other
 // countries is country and, without a guess at what kind of place it is, region. A text that begins with no known
-// country or province is a country without a code: "欧洲", "局域网".
+// country or province is a country without a code: "欧洲", "局域网"; but for the universities of China, which old files have
+// in the place of a country.
 func chinese(where, rest string) (p place) {
 	where, p.ISP = clean(where), clean(rest)
 	where = strings.ReplaceAll(where, "\t", dash)
@@ -46,6 +47,10 @@ func chinese(where, rest string) (p place) {
 	name, iso, more := cutCountry(where)
 	more = strings.TrimSpace(more)
 	switch {
+	case name == "" && isSchool(where):
+		p.Country, p.ISO = "中国", "CN"
+		p.school(where)
+		return p
 	case name == "":
 		p.Country = where
 		return p
@@ -89,14 +94,26 @@ func (p *place) province(s string) bool {
 		p.Country, p.ISO, p.Region = "中国", "CN", v.name
 		p.territory()
 		if i < cityProvinces {
-			p.City, p.District = v.name, strings.TrimSpace(strings.TrimPrefix(rest, v.kind))
-		} else {
+			p.City = v.name
+		}
+		switch {
+		case isSchool(rest) && !strings.ContainsAny(rest, "市县区州盟") && cutKind(rest, v.kind) == rest:
+			p.school(s)
+		case i < cityProvinces:
+			p.District = strings.TrimSpace(strings.TrimPrefix(rest, v.kind))
+		default:
 			p.city(v.name, cutKind(rest, v.kind))
 		}
 		return true
 	}
 	return false
 }
+
+// isSchool tells whether a text names a university or college.
+func isSchool(s string) bool { return strings.Contains(s, "大学") || strings.Contains(s, "学院") }
+
+// school takes a school where a place should be. It is with the other remarks.
+func (p *place) school(s string) { p.ISP = strings.TrimSpace(s + " " + p.ISP) }
 
 // cutKind cuts the word for a division's kind, which may be short: "宁夏回族自治区" or "宁夏自治区".
 func cutKind(s, kind string) string {

@@ -20,7 +20,8 @@ type DB struct {
 }
 
 // Open opens a database file. The error is an [*OpError], which wraps [ErrUnknownFormat], a [*FormatError], or what the
-// system says.
+// system says. Where the content is of no known format, but the name is one that such files have, it wraps both, and says
+// where the file is broken.
 //
 // Opening reads what the file's head and index say of themselves, not every record; [DB.Verify] does that.
 func Open(path string, opts ...Option) (*DB, error) {
@@ -39,7 +40,7 @@ func Open(path string, opts ...Option) (*DB, error) {
 // Lookup tells where an address is. That nothing is known about it is no error: see [Location.Found].
 //
 // An IPv4 address inside an IPv6 one is looked up in its place, as [Location.Via] says; and an address that [Special]
-// knows not to be globally reachable is answered without the database.
+// knows not to be globally reachable is answered without the database. Nothing is known about the zero Addr.
 //
 // The error is [ErrClosed], or an [*OpError] which wraps a [*FormatError] or [ErrFile].
 func (db *DB) Lookup(a netip.Addr) (loc Location, err error) {

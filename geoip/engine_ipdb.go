@@ -52,7 +52,7 @@ func (e *ipdbEngine) lookup(a netip.Addr) (h hit, err error) {
 			h.first, h.last = geodat.Range6(b, l.Bits)
 		}
 	default:
-		return h, nil
+		return noFamily, nil
 	}
 	if err == nil && !e.db.Empty(l) {
 		h.place, err = e.place(l.Value)

@@ -39,7 +39,7 @@ func (e *ipv6wryEngine) number(a netip.Addr) (uint64, bool) {
 func (e *ipv6wryEngine) lookup(a netip.Addr) (h hit, err error) {
 	n, ok := e.number(a)
 	if !ok {
-		return h, nil
+		return noFamily, nil
 	}
 	i := e.db.Search(n)
 	if i < 0 {

@@ -25,7 +25,7 @@ func openLegacy(b []byte) (engine, error) {
 
 func (e *legacyEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() != e.db.IPv6() {
-		return h, nil
+		return noFamily, nil
 	}
 	var l geodat.Leaf
 	if a.Is4() {

@@ -26,6 +26,9 @@ const (
 )
 
 func openMMDB(b []byte, opt options) (engine, error) {
+	if !endsMMDB(b) {
+		return nil, geodat.Errorf(max(0, len(b)-mmdbEnd), "no metadata from here to the end of the file, at %d", len(b))
+	}
 	r, err := maxminddb.OpenBytes(b)
 	if err != nil {
 		return nil, mmdbError(-1, err)
@@ -80,7 +83,7 @@ func (e *mmdbEngine) findIPv4() (err error) {
 
 func (e *mmdbEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() && e.r.Metadata.IPVersion == 4 {
-		return h, nil
+		return noFamily, nil
 	}
 	r := e.r.Lookup(a)
 	if err := r.Err(); err != nil {

@@ -56,7 +56,7 @@ func openQQWry(b []byte) (engine, error) {
 
 func (e *qqwryEngine) lookup(a netip.Addr) (h hit, err error) {
 	if !a.Is4() {
-		return h, nil
+		return noFamily, nil
 	}
 	b := a.As4()
 	ip := binary.BigEndian.Uint32(b[:])
@@ -86,7 +86,7 @@ func (e *qqwryEngine) quick(a netip.Addr) (h hit, ok bool) {
 	if number == 0 {
 		return h, false
 	}
-	return hit{addr4(r.first), addr4(s.before(i + 1)), e.places.at(number)}, true
+	return hit{first: addr4(r.first), last: addr4(s.before(i + 1)), place: e.places.at(number)}, true
 }
 
 func (e *qqwryEngine) shortLookup(s *shortcut, ip uint32) (hit, error) {
@@ -135,7 +135,7 @@ func (e *qqwryEngine) hit(i int, ip uint32) (h hit, last uint32, err error) {
 		return h, 0, err
 	}
 	p, err := e.decode(off)
-	return hit{addr4(first), addr4(last), p}, last, err
+	return hit{first: addr4(first), last: addr4(last), place: p}, last, err
 }
 
 // newShortcut goes through the index once. Should a broken file's not be in order, the numbers in top still are: what

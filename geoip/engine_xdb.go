@@ -25,7 +25,7 @@ func openXDB(b []byte) (engine, error) {
 
 func (e *xdbEngine) lookup(a netip.Addr) (h hit, err error) {
 	if a.Is6() != e.db.IPv6() {
-		return h, nil
+		return noFamily, nil
 	}
 	var entry xdb.Entry
 	var found bool

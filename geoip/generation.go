@@ -2,6 +2,7 @@ package geoip
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
@@ -23,7 +24,10 @@ type engine interface {
 type hit struct {
 	first, last netip.Addr
 	place       *place
+	apart       bool // the file has no addresses of this family
 }
+
+var noFamily = hit{apart: true}
 
 // generation is one state of a database file: what one Open or Reload has opened. It does not change.
 type generation struct {
@@ -57,8 +61,14 @@ func openGeneration(path string, opt options) (*generation, error) {
 	return g, nil
 }
 
-// load maps the file, or reads it where it cannot be mapped.
+var errNoFile = errors.New("not a regular file")
+
+// load maps the file, or reads it where it cannot be mapped. It looks at the path before it opens it, because to open a
+// pipe is to wait for its writer.
 func (g *generation) load(opt options) (err error) {
+	if g.stat, err = os.Stat(g.path); err == nil && !g.stat.Mode().IsRegular() {
+		return errNoFile
+	}
 	f, err := os.Open(g.path)
 	if err != nil {
 		return err
@@ -69,7 +79,7 @@ func (g *generation) load(opt options) (err error) {
 	}
 	switch size := g.stat.Size(); {
 	case !g.stat.Mode().IsRegular():
-		return errors.New("not a regular file")
+		return errNoFile
 	case size == 0:
 		return errors.New("the file is empty")
 	case size != int64(int(size)):
@@ -92,6 +102,27 @@ func (g *generation) decode(opt options) (err error) {
 	if g.format = opt.format; g.format == 0 {
 		g.format = sniff(g.data)
 	}
+	if g.format == 0 {
+		return g.unknown(opt)
+	}
+	return g.decodeAs(opt)
+}
+
+// unknown is the error of a file that is of no known format. Where its name says what it should be, it says what is wrong
+// with that: mostly, that the file was cut off.
+func (g *generation) unknown(opt options) error {
+	if isText(g.data) {
+		return ErrUnknownFormat
+	}
+	g.format = named(g.path)
+	err := g.decodeAs(opt)
+	if e := (*FormatError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("%w: %w", ErrUnknownFormat, e)
+	}
+	return err
+}
+
+func (g *generation) decodeAs(opt options) (err error) {
 	g.source = g.format.String()
 	switch g.format {
 	case QQWry:
@@ -164,8 +195,11 @@ func (g *generation) read(loc *Location) (err error) {
 
 // fill copies what was found.
 func (h *hit) fill(loc *Location, source string) {
-	if h.first.IsValid() {
+	switch {
+	case h.first.IsValid():
 		loc.First, loc.Last = h.first, h.last
+	case !h.apart:
+		loc.First, loc.Last = loc.Addr, loc.Addr
 	}
 	if h.place != nil {
 		h.place.fill(loc, source)

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sockeye-net/sockeye/geoip"
 	"github.com/sockeye-net/sockeye/internal/testutil/testdb"
@@ -88,6 +91,30 @@ func TestUnmappedAfterError(t *testing.T) {
 	}
 	if n, m := mappings(t, broken), mappings(t, path); n != 0 || m != 1 {
 		t.Errorf("the broken file is mapped %d times, the replaced one %d times", n, m)
+	}
+}
+
+// A pipe is no database, and is not waited for.
+func TestOpenPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "qqwry.dat")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := geoip.Open(path)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("a pipe opens")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a pipe is waited for")
+		if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+			f.Close() // lets the other one go on
+		}
 	}
 }
 

@@ -13,6 +13,11 @@ type place struct {
 // sourceIANA is the source of what is known without a database.
 const sourceIANA = "iana"
 
+// size is that of its texts, in bytes.
+func (p *place) size() int64 {
+	return int64(len(p.Country) + len(p.ISO) + len(p.Region) + len(p.City) + len(p.District) + len(p.ISP) + len(p.Org))
+}
+
 // fill copies what the place says. The source is named for what it told only.
 func (p *place) fill(l *Location, source string) {
 	l.Country, l.ISO, l.Region, l.City, l.District = p.Country, p.ISO, p.Region, p.City, p.District

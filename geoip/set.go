@@ -19,7 +19,7 @@ import (
 //
 // So QQWry before an MMDB of autonomous systems gives a city of the one and a number of the other. First and Last bound
 // the addresses for which all of the databases that were asked have the same answer; one is not asked any more once
-// all groups are known. As with a single database, there may be special-purpose ranges between them.
+// all groups are known, and one of IPv4 only does not count for IPv6. As with a single database, there may be special-purpose ranges between them.
 //
 // A Set of no databases knows the special-purpose ranges.
 type Set struct{ dbs []*DB }
@@ -35,9 +35,12 @@ func (s *Set) Lookup(a netip.Addr) (loc Location, errs error) {
 	}
 	asked := false
 	for _, db := range s.dbs {
-		one := Location{Addr: loc.Addr, First: loc.Addr, Last: loc.Addr}
+		one := Location{Addr: loc.Addr}
 		if err := db.lookup(&one); err != nil {
 			errs = errors.Join(errs, err)
+			continue
+		}
+		if !one.First.IsValid() { // it has no addresses of this family
 			continue
 		}
 		loc.merge(&one)

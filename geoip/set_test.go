@@ -30,7 +30,7 @@ func TestSet(t *testing.T) {
 		"1.0.2.1": {Country: "美国", ISO: "US", Source: "qqwry", Latitude: -33.5, Longitude: 151, HasPosition: true,
 			First: netip.MustParseAddr("1.0.2.0"), Last: netip.MustParseAddr("1.0.2.255")},
 		"2400:3200::9": {ASN: 37963, Org: "ALIBABA", NetworkSource: "mmdb",
-			First: netip.MustParseAddr("2400:3200::9"), Last: netip.MustParseAddr("2400:3200::9")},
+			First: netip.MustParseAddr("2400:3200::"), Last: netip.MustParseAddr("2400:3200:ffff:ffff:ffff:ffff:ffff:ffff")},
 		"10.0.0.1": {Special: "Private-Use", Source: "iana", First: netip.MustParseAddr("10.0.0.0"), Last: netip.MustParseAddr("10.255.255.255")},
 	} {
 		got, err := set.Lookup(netip.MustParseAddr(addr))

@@ -287,8 +287,10 @@ func TestChanged(t *testing.T) {
 	}
 	for _, line := range []string{"link add x0 type veth peer name x1", "link set x0 mtu 1300", "addr add 192.0.2.1/24 dev x0", "link del x0"} {
 		ip(t, line)
-		if !changed() || !changed() {
-			t.Errorf("not changed by %q", line)
+		for range 2 {
+			if !changed() {
+				t.Errorf("not changed by %q", line)
+			}
 		}
 		read(t, tb)
 		if changed() {

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -109,12 +108,4 @@ func stateOf(s uint8) netstat.State {
 		return netstat.SynRecv
 	}
 	return netstat.State(s)
-}
-
-// closeAll closes what has been opened before an error.
-func closeAll[T interface{ Close() error }](list []T) (err error) {
-	for _, c := range list {
-		err = errors.Join(err, c.Close())
-	}
-	return err
 }

@@ -1,5 +1,5 @@
 // Geo measures how long it takes to open an address database and to look an address up in it, beside other readers of the
-// same files:
+// same files; and how fast sockeye geo --annotate passes texts, beside other filters:
 //
 //	go run ./bench/geo
 //
@@ -9,7 +9,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"log"
 	"math/rand/v2"
 	"net/netip"
@@ -26,6 +25,9 @@ type config struct {
 	ranges, leaves, rounds int
 	addresses              string
 	length                 time.Duration
+	logSize                int64
+	logRounds              int
+	parts                  string
 	peers                  peerFlags
 	out                    string
 }
@@ -43,6 +45,9 @@ func main() {
 	flag.StringVar(&c.addresses, "addresses", "4096,65536", "how many different addresses are looked up, again and again")
 	flag.IntVar(&c.rounds, "rounds", 9, "turns of each subject; the median counts")
 	flag.DurationVar(&c.length, "length", 200*time.Millisecond, "time of one turn")
+	flag.Int64Var(&c.logSize, "log-size", 64<<20, "bytes of each text that is annotated")
+	flag.IntVar(&c.logRounds, "log-rounds", 5, "runs of each program over a text; the median counts")
+	flag.StringVar(&c.parts, "parts", "lookup,annotate", "what is measured")
 	flag.Var(&c.peers, "peer", "another reader, as `format:name=program`; may be given again")
 	flag.StringVar(&c.out, "out", filepath.Join("bench", "results"), "where geo.md is written")
 	flag.Parse()
@@ -62,18 +67,14 @@ func run(c config) error {
 		return err
 	}
 	var report report
-	for _, f := range files {
-		if err := report.open(f, c); err != nil {
+	if strings.Contains(c.parts, "lookup") {
+		if err := report.files(files, c); err != nil {
 			return err
 		}
-		for _, n := range strings.Split(c.addresses, ",") {
-			var count int
-			if _, err := fmt.Sscan(n, &count); err != nil {
-				return fmt.Errorf("-addresses %q: %w", c.addresses, err)
-			}
-			if err := report.lookups(f, pick(count), c); err != nil {
-				return err
-			}
+	}
+	if strings.Contains(c.parts, "annotate") {
+		if err := report.annotate(dir, files[0].path, c); err != nil { // by QQWry
+			return err
 		}
 	}
 	return report.write(filepath.Join(c.out, "geo.md"))

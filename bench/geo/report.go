@@ -12,6 +12,25 @@ import (
 // report is the text, as it grows.
 type report struct{ strings.Builder }
 
+// files adds a section for each database.
+func (r *report) files(files []file, c config) error {
+	for _, f := range files {
+		if err := r.open(f, c); err != nil {
+			return err
+		}
+		for _, n := range strings.Split(c.addresses, ",") {
+			var count int
+			if _, err := fmt.Sscan(n, &count); err != nil {
+				return fmt.Errorf("-addresses %q: %w", c.addresses, err)
+			}
+			if err := r.lookups(f, pick(count), c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // open begins a file's section.
 func (r *report) open(f file, c config) error {
 	open, first, err := opening(f.path, c.rounds)

@@ -36,7 +36,7 @@ import (
 
 // Place appends to dst what is to stand behind a, with the space before it if there is to be one, and returns the longer
 // slice. It may not keep dst, nor change what is in it. The address has no zone; ::ffff:1.2.3.4 is a v4-mapped one. What was
-// appended is remembered for up to 65,536 addresses, so Place is not called for each occurrence. A Writer calls it from
+// appended is remembered for up to 131,072 addresses, so Place is not called for each occurrence. A Writer calls it from
 // the goroutine that writes.
 type Place = func(dst []byte, a netip.Addr) []byte
 

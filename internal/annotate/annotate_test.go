@@ -3,6 +3,7 @@ package annotate
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/netip"
@@ -53,7 +54,7 @@ var texts = []string{
 	"::1~", "::", "2001:db8::1~", "2001:DB8:0:0:8:800:200C:417A~", "1:2:3:4:5:6:7:8~", "1:2:3:4:5:6:7::~", "::2:3:4:5:6:7:8~", "2001:db8::~",
 	"::ffff:1.2.3.4~", "64:ff9b::1.2.3.4~", "1:2:3:4:5:6:1.2.3.4~", "::ffff:1.2.3.4:443~", "[::ffff:1.2.3.4]:443~", "::ffff:10.0.0.256",
 	"[2001:db8::1]:443~", "[fe80::1%eth0]:443~", "[fe80::1]%eth0:68~", "[2001:db8::]/32~", "[2001:db8::/32]:443~", "fe80::1%eth0~ fe80::1%12~", "fe80::1%eth0.7~.", "fe80::1/64~",
-	"from ::1~: x", "at ::1~.", "at 2001:db8::1~...", "a ::1~,::2~", "inet6 addr:2001:db8::1~", "Added:2001:db8::1~", "addr:::1~", "1.2.3.4~:2001:db8::1~",
+	"::1~:", "from ::1~: x", "at ::1~.", "at 2001:db8::1~...", "a ::1~,::2~", "inet6 addr:2001:db8::1~", "Added:2001:db8::1~", "addr:::1~", "1.2.3.4~:2001:db8::1~",
 	"abc::def", "dead::beef", "std::vector", "a::b", "f::x1", "f64::add~", "x::1", "Foo::1a", "c10::Tensor",
 	"12:34:56", "2026-11-21T14:50:00", "[21/Nov/2026:14:50:00 +0000]", "aa:bb:cc:dd:ee:ff", "00:11:22:33:44:55:66:77", "0:11:22:33:44:55:66:77~", "00:11:22:33:44:55:66:77:88",
 	"1:2:3:4:5:6:7:8:9", "1::2::3", ":::", "1:::2", "12345::1", "2001:db8::1x", "2001:db8::g", "_::1", "::1_", "%::1", "fe80::1-rc", "rc-fe80::1", "::1.2.3.4.5", "::1.2.3",
@@ -141,7 +142,7 @@ func TestOracle(t *testing.T) {
 	all := strings.Join(texts, " ")
 	check(t, strings.ReplaceAll(all[:1000], "~", ""))
 	r := rand.New(rand.NewPCG(1, 2))
-	n := 3000
+	n := 1500
 	if testing.Short() {
 		n = 300
 	}
@@ -346,6 +347,53 @@ func TestRemembered(t *testing.T) {
 	}
 	if len(used) < 950 {
 		t.Errorf("1000 addresses of a network have %d slots", len(used))
+	}
+}
+
+// TestRepeated: a few thousand addresses that come again and again do not push each other out.
+func TestRepeated(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	for _, n := range []int{100, 1000, 5000} {
+		all, asked := make([]string, n), 0
+		for i := range all {
+			v := r.Uint32()
+			all[i] = netip.AddrFrom4([4]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)}).String() + "\n"
+		}
+		w := New(io.Discard, func(dst []byte, _ netip.Addr) []byte { asked++; return dst })
+		for range 100 * n {
+			if _, err := io.WriteString(w, all[r.IntN(n)]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asked > 10*n {
+			t.Errorf("%d addresses were asked about %d times, in %d lines", n, asked, 100*n)
+		}
+	}
+}
+
+// However many addresses there are, each has its own text, and only so many are remembered.
+func TestManyAddresses(t *testing.T) {
+	var in, want strings.Builder
+	for i := range 3 * maxSlots {
+		a := netip.AddrFrom4([4]byte{byte(1 + i>>16), byte(i >> 8), byte(i), byte(i * 7)})
+		if i%5 == 0 {
+			a = netip.MustParseAddr("1.2.3.4")
+		}
+		fmt.Fprintf(&in, "%v\n", a)
+		fmt.Fprintf(&want, "%v <%v\n", a, a)
+	}
+	var out bytes.Buffer
+	w := New(&out, name)
+	for range 2 {
+		if _, err := io.WriteString(w, in.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.Close() != nil || out.String() != strings.Repeat(want.String(), 2) {
+		t.Error("an address has the text of another one")
+	}
+	if n := len(w.cache.slots); n != maxSlots {
+		t.Errorf("%d slots, want %d", n, maxSlots)
 	}
 }
 

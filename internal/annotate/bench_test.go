@@ -22,6 +22,21 @@ func BenchmarkLog(b *testing.B) {
 	}
 }
 
+// BenchmarkDense is what an address costs, when there is nothing else.
+func BenchmarkDense(b *testing.B) {
+	for _, n := range []int{1, 1000, 100_000} {
+		b.Run(fmt.Sprintf("addresses=%d", n), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 1))
+			var s strings.Builder
+			for s.Len() < 4<<20 {
+				n := uint32(r.IntN(n)) * 2654435761
+				fmt.Fprintf(&s, "%d.%d.%d.%d ", byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+			}
+			benchmark(b, []byte(s.String()))
+		})
+	}
+}
+
 func benchmark(b *testing.B, in []byte) {
 	w := New(io.Discard, mark)
 	b.SetBytes(int64(len(in)))

@@ -7,17 +7,17 @@ import (
 
 const (
 	// minSlots and maxSlots are how many addresses are remembered, at first and at most.
-	minSlots, maxSlots = 1 << 8, 1 << 16
-	// longText is how long a text may be to be remembered, so that all of them take 16 MiB at most.
-	longText = 256
+	minSlots, maxSlots = 1 << 9, 1 << 17
+	// longText is how long a text may be to be remembered, so that all of them take 16 MiB at most, beside 6 MiB of slots.
+	longText = 128
 )
 
-// cache remembers what was appended for an address. Each address has one slot, which it takes from the one that had it
-// before; the slot keeps its memory, so that nothing is allocated when addresses change.
+// cache remembers what was appended for an address. An address has two slots, which are beside each other, and takes the
+// one that was filled longer ago; the slot keeps its memory, so that nothing is allocated when addresses change.
 type cache struct {
 	place Place
 	slots []slot
-	used  int
+	puts  int // since slots was made
 }
 
 type slot struct {
@@ -29,25 +29,28 @@ func newCache(place Place) cache { return cache{place: place, slots: make([]slot
 
 // append appends what place does.
 func (c *cache) append(dst []byte, a netip.Addr) []byte {
-	s := &c.slots[index(a)&uint64(len(c.slots)-1)]
-	if s.addr == a {
-		return append(dst, s.text...)
+	i := index(a) & uint64(len(c.slots)-1)
+	newer, older := &c.slots[i], &c.slots[i^1]
+	switch a {
+	case newer.addr:
+		return append(dst, newer.text...)
+	case older.addr:
+		return append(dst, older.text...)
 	}
 	before := len(dst)
 	dst = c.place(dst, a)
 	if text := dst[before:]; len(text) <= longText {
-		c.put(s, a, text)
+		*newer, *older = *older, *newer
+		c.put(newer, a, text)
 	}
 	return dst
 }
 
+// put makes room when as many were put as fill a quarter of it, also where they took each other's slots.
 func (c *cache) put(s *slot, a netip.Addr, text []byte) {
-	if !s.addr.IsValid() {
-		c.used++
-	}
 	s.addr, s.text = a, append(s.text[:0], text...)
-	if c.used > len(c.slots)/2 && len(c.slots) < maxSlots {
-		c.slots, c.used = make([]slot, 4*len(c.slots)), 0 // to ask again costs less than to move
+	if c.puts++; c.puts > len(c.slots)/4 && len(c.slots) < maxSlots {
+		c.slots, c.puts = make([]slot, 4*len(c.slots)), 0 // to ask again costs less than to move
 	}
 }
 

@@ -2,16 +2,12 @@ package annotate
 
 import "net/netip"
 
-// text is what was read. short tells that a byte behind its end was asked for: what was found out then holds only if
-// there is none.
+// text is what was read, and what was found out about it at the last period or colon.
 type text struct {
-	b     []byte
-	short bool
-}
+	b []byte
 
-// match is what was found out about a period or colon.
-type match struct {
-	found bool
+	// short tells that a byte behind the end was asked for: what was found out then holds only if there is none.
+	short bool
 	addr  netip.Addr
 	// end is where the addition goes, or if nothing was found, where the search for the next such character goes on.
 	end int
@@ -37,24 +33,30 @@ func (t *text) back(i int) byte {
 }
 
 // match4 looks at the period at dot: is it the first one of an address?
-func (t *text) match4(dot int) match {
-	m := match{end: dot + 1, first: len(t.b)}
+func (t *text) match4(dot int) bool {
 	s := dot
 	for s > 0 && dot-s < 4 && is(t.b[s-1], digit) {
 		s--
 	}
-	if dot == s || dot-s > 3 || !is(t.look(dot+1), digit) || !t.opens(s) {
-		return m
+	if dot-s < 4 && t.opens(s) {
+		if ip, e := t.quad(s); e >= 0 {
+			t.first = e
+			if t.closes(e) && !t.version(s, e) {
+				t.addr, t.end = netip.AddrFrom4(ip), t.tail(s, e, letter|hexLetter)
+				return true
+			}
+		}
 	}
-	ip, e := t.quad(s)
-	if e < 0 {
-		return m
+	t.end = t.numbers(dot)
+	return false
+}
+
+// numbers returns where the numbers and periods from i on end. None but the first of them can begin an address.
+func (t *text) numbers(i int) int {
+	for i < len(t.b) && (is(t.b[i], digit) || t.b[i] == '.') {
+		i++
 	}
-	m.first = e
-	if t.closes(e) && !t.version(s, e) {
-		m.found, m.addr, m.end = true, netip.AddrFrom4(ip), t.tail(s, e, letter|hexLetter)
-	}
-	return m
+	return i
 }
 
 // quad reads four numbers at s and returns where they end, or -1.

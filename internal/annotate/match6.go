@@ -7,35 +7,27 @@ const longest = 64
 
 // match6 looks at a colon: does the run of digits, colons and periods that it is in have an address? It comes to the same
 // for each colon of the run.
-func (t *text) match6(colon int) match {
-	m := match{end: colon + 1, first: len(t.b)}
-	i := colon + 1
-	for i < colon+5 && is(t.look(i), hex) {
-		i++
-	}
-	if t.look(i) != ':' { // an address has a second colon, after a group at most
-		return m
-	}
+func (t *text) match6(colon int) bool {
 	l, r := t.run(colon)
-	m.end = r
+	t.end = r
 	if r-l > longest {
 		t.short = false
-		return m
+		return false
 	}
 	e := t.trim(l, r)
 	ip, s, ok := t.address(l, e)
-	if !ok {
-		return m
+	if !ok || e <= colon { // this one is punctuation, and what is before it was found at another
+		return false
 	}
-	m.first = e
-	if m.found = t.closes6(e, r); !m.found {
-		return m
+	t.first = e
+	if !t.closes6(e, r) {
+		return false
 	}
-	m.addr, m.end = netip.AddrFrom16(ip), e
+	t.addr, t.end = netip.AddrFrom16(ip), e
 	if e == r {
-		m.end = t.tail(s, e, word)
+		t.end = t.tail(s, e, word)
 	}
-	return m
+	return true
 }
 
 // run returns the bounds of the run around i. One that is longer than any address is not followed to its beginning.

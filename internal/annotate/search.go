@@ -13,32 +13,37 @@ const flushAt = 64 << 10
 // difference how the text was divided when it was read.
 func (w *Writer) search(end bool) {
 	t := text{b: w.buf}
-	dot, colon := t.find('.', w.next), t.find(':', w.next)
+	dot, colon := t.nextDot(w.next), t.nextColon(w.next)
 	for dot < len(t.b) || colon < len(t.b) {
-		var m match
 		at := min(dot, colon)
-		t.short = false
+		t.short, t.first = false, len(t.b)
+		var found bool
 		if dot < colon {
-			m = t.match4(dot)
+			found = t.match4(dot)
 		} else {
-			m = t.match6(colon)
+			found = t.match6(colon)
 		}
 		switch {
 		case t.short && !end:
 			w.next = at
-			if at == colon && m.first == len(t.b) {
-				m.first = dot // one of IPv4 may be in what is none of IPv6
+			if at == colon && t.first == len(t.b) {
+				t.first = dot // one of IPv4 may be in what is none of IPv6
 			}
-			w.send(max(m.first, w.sent))
+			w.send(max(t.first, w.sent))
 			return
-		case m.found:
-			w.send(m.end)
-			w.out = w.cache.append(w.out, m.addr)
-			dot, colon = t.from('.', dot, m.end), t.from(':', colon, m.end)
+		case found:
+			w.send(t.end)
+			w.out = w.cache.append(w.out, t.addr)
+			if dot < t.end {
+				dot = t.nextDot(t.end)
+			}
+			if colon < t.end {
+				colon = t.nextColon(t.end)
+			}
 		case dot < colon:
-			dot = t.find('.', m.end)
+			dot = t.nextDot(t.end)
 		default:
-			colon = t.find(':', m.end)
+			colon = t.nextColon(t.end)
 		}
 	}
 	w.next = len(t.b)
@@ -62,10 +67,50 @@ func (t *text) find(c byte, from int) int {
 	return len(t.b)
 }
 
-// from is find, for one who knows that there is none before at.
-func (t *text) from(c byte, at, from int) int {
-	if at >= from {
-		return at
+// nextDot returns the next period that may be the first one of an address: with digits on both sides, and another one
+// soon. At the end of the text it may be any.
+func (t *text) nextDot(i int) int {
+	for b := t.b; ; {
+		if i = t.find('.', i); i+4 >= len(b) {
+			return i
+		}
+		if i > 0 && is(b[i-1], digit) && is(b[i+1], digit) && (b[i+2] == '.' || b[i+3] == '.' || b[i+4] == '.') {
+			return i
+		}
+		for i < len(b) && b[i] == '.' {
+			i++
+		}
 	}
-	return t.find(c, from)
+}
+
+// nextColon returns the next colon that may be the first one of an address: as many groups come behind it as an address
+// has, or two colons. At the end of the text it may be any.
+func (t *text) nextColon(i int) int {
+	for {
+		i = t.find(':', i)
+		at, ok := t.groupsBehind(i)
+		if ok || at == len(t.b) {
+			return i
+		}
+		i = at
+	}
+}
+
+// groupsBehind tells whether the colon at i has two colons behind it, or five groups with a colon each, between them
+// nothing else; and where that ends. Colons before that have even less behind them.
+func (t *text) groupsBehind(i int) (at int, ok bool) {
+	for n := 0; i < len(t.b); n++ {
+		k := i + 1
+		for k < len(t.b) && k < i+5 && is(t.b[k], hex) {
+			k++
+		}
+		if k == len(t.b) || t.b[k] != ':' {
+			return k, false
+		}
+		if k == i+1 || n == 4 {
+			return k, true
+		}
+		i = k
+	}
+	return i, false
 }

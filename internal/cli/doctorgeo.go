@@ -19,7 +19,7 @@ const oldDatabase = 365 * 24 * time.Hour
 func (e *Env) probeDatabases() (caps []netstat.Capability) {
 	cfg, err := config.Load(e.Getenv)
 	if err != nil {
-		return []netstat.Capability{{Name: "configuration", Detail: err.Error(), Remedy: "mend the file; sockeye geo --help shows what may be in it"}}
+		return []netstat.Capability{{Name: "configuration", Detail: strings.TrimLeft(strings.TrimPrefix(err.Error(), "configuration"), ": "), Remedy: "mend the file; sockeye geo --help shows what may be in it"}}
 	}
 	dbs := e.openDatabases(cfg, nil)
 	defer dbs.Close()

@@ -41,7 +41,7 @@ func TestDoctorDatabases(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	writeDB(t, filepath.Dir(w.vars["SOCKEYE_CONFIG"]), "config.toml", []byte("[geo]\n\nwhat = 1\n"))
-	if got := lines(); !strings.Contains(got, "no   configuration") || !strings.Contains(got, "line 3: there is no key \"geo.what\"") {
+	if got := lines(); !strings.Contains(got, "no   configuration      "+w.vars["SOCKEYE_CONFIG"]+": ") || !strings.Contains(got, "line 3: there is no key \"geo.what\"") {
 		t.Errorf("%s", got)
 	}
 }

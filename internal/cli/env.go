@@ -65,6 +65,11 @@ type Env struct {
 	// Databases finds files that may be databases of addresses; nil finds none.
 	Databases func(getenv func(string) string) []string
 
+	// Pipes are the named pipes that the system's files tell of, and PipeAt tells a pipe from other Unix sockets by its path;
+	// nil where pipes are no sockets.
+	Pipes  func() ([]pipeFile, error)
+	PipeAt func(path string) (pipeFile, bool)
+
 	Build func() (*debug.BuildInfo, bool)
 }
 
@@ -76,6 +81,7 @@ func System() *Env {
 		Open: openTable, Details: (*netstat.Process).Details, Probe: netstat.Probe, Pin: netstat.Pin, Unpin: netstat.Unpin,
 		LocalAddrs: localAddrs, Resolve: resolveHost, Databases: geodb.Find, Build: debug.ReadBuildInfo,
 		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
+		Pipes: pipeFiles, PipeAt: pipeAt,
 		ReaderGone: func() bool { return readerGone(os.Stdout) },
 	}
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {

@@ -29,10 +29,13 @@ stands its place in brackets.
 
 Databases are those that --db names, or else those of the configuration file, or
 else those found in the usual folders; --where prints them all. The first that
-knows the place of an address tells it, and so for its position, its provider, and
-its autonomous system. QQWry.dat, ipv6wry.db, MaxMind's MMDB and others' in that
+knows the place of an address tells it (one that knows the country only gives way
+to the next that knows the city), and so for its position, its provider, and its
+autonomous system. QQWry.dat, ipv6wry.db, MaxMind's MMDB and others' in that
 format, ip2region's xdb, ipip.net's ipdb and the old GeoIP.dat are read.
 Special-purpose ranges (private, loopback, documentation, ...) need no database.
+
+sockeye geo update fetches new ones.
 
 The configuration file is $SOCKEYE_CONFIG, or else sockeye/config.toml in
 ~/.config or /etc (Windows: %AppData%, %ProgramData%):
@@ -71,6 +74,7 @@ func (e *Env) geoCommand() *cobra.Command {
 	for _, name := range []string{"json", "jsonl", "csv"} {
 		cmd.MarkFlagsMutuallyExclusive("annotate", name)
 	}
+	cmd.AddCommand(e.geoUpdateCommand())
 	completeDatabases(cmd)
 	completeWords(cmd, "lang", []string{"en", "zh-CN", "CN", "EN", "de", "es", "fr", "ja", "pt-BR", "ru"})
 	return cmd
@@ -198,24 +202,28 @@ func (r *geoRun) answer(q *geoQuestion) error {
 	case q.ended: // standard input could not be read to its end
 		return q.err
 	case q.err != nil:
-		r.failures++
-		r.env.complain(q.err)
-		return r.written(r.write.row(&geoRow{host: q.text, err: q.err}))
+		return r.fail(q)
 	}
 	for _, a := range q.addrs {
 		row := geoRow{host: q.host(), addr: a, loc: r.places.Lookup(a)}
 		if row.loc == nil {
 			r.nothing()
 		}
-		if err := r.written(r.write.row(&row)); err != nil {
-			return err
+		if err := r.write.row(&row); err != nil {
+			return writeFailed(err)
 		}
 	}
 	return nil
 }
 
-func (r *geoRun) written(err error) error {
-	if err != nil {
+// fail tells of a question that has no answer, behind the answers before it.
+func (r *geoRun) fail(q *geoQuestion) error {
+	r.failures++
+	if err := r.write.flush(); err != nil {
+		return writeFailed(err)
+	}
+	r.env.complain(q.err)
+	if err := r.write.row(&geoRow{host: q.text, err: q.err}); err != nil {
 		return writeFailed(err)
 	}
 	return nil

@@ -169,6 +169,8 @@ func (a *asker) checkHost(text string) error {
 	labels := strings.Split(strings.TrimSuffix(text, "."), ".")
 	last := labels[len(labels)-1]
 	switch {
+	case text == "":
+		return errors.New(`"": neither an address nor the name of a host`)
 	case len(text) > maxHost, strings.Trim(last, "0123456789") == "", !plainHost(text):
 		return fmt.Errorf("%s: neither an address nor the name of a host", shown)
 	case a.numeric:

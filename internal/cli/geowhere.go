@@ -99,9 +99,13 @@ func (e *Env) whereJSON(cfg *config.Config, p *geodb.Databases) string {
 		str(cfg.File), list(config.Files(e.Getenv)), list(geodb.Folders(e.Getenv)), str(geodb.UpdateFolder(e.Getenv)))
 	for n, db := range p.Open {
 		i := db.Info()
-		fmt.Fprintf(&b, "%s\n"+`{"path":%s,"format":%s,"type":%s,"version":%s,"date":%s,"ranges":%d,"size":%d,"ipv4":%t,"ipv6":%t,"languages":%s}`,
+		ranges := "" // those of a tree would have to be counted
+		if i.Ranges > 0 {
+			ranges = fmt.Sprintf(`"ranges":%d,`, i.Ranges)
+		}
+		fmt.Fprintf(&b, "%s\n"+`{"path":%s,"format":%s,"type":%s,"version":%s,"date":%s,%s"size":%d,"ipv4":%t,"ipv6":%t,"languages":%s}`,
 			map[bool]string{true: ","}[n > 0], str(i.Path), str(i.Format.String()), str(i.Type), str(i.Version), str(dateText(&i)),
-			i.Ranges, i.Size, i.HasIPv4, i.HasIPv6, list(append([]string(nil), i.Languages...)))
+			ranges, i.Size, i.HasIPv4, i.HasIPv6, list(append([]string(nil), i.Languages...)))
 	}
 	b.WriteString("\n]")
 	b.Write(view.AppendPartial(nil, p.Failed))

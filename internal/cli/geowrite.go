@@ -95,7 +95,7 @@ const maxGeoRows = 512
 
 func newGeoTable(e *Env, streamed bool) *geoTable {
 	cols := []view.GridColumn{
-		{Header: "ADDRESS"}, {Header: "PLACE", Shrink: 16}, {Header: "NETWORK", Shrink: 12, Drop: 1},
+		{Header: "ADDRESS"}, {Header: "PLACE", Shrink: 42, Squeeze: 16}, {Header: "NETWORK", Shrink: 12, Drop: 1},
 		{Header: "RANGE", Drop: 2}, {Header: "SOURCE", Drop: 3},
 	}
 	if streamed { // a first address need not be as long as those that follow

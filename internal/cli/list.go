@@ -36,7 +36,7 @@ A filter is an expression as ss has it, and more:
                               = != < <= > >=
   proto family type           tcp udp unix; 4 6; stream dgram seqpacket
   owner                       none, some, permission, time_wait, orphan, ...
-  country region city isp     where the remote end is: = != ~ !~ in any case; country is
+  country region city isp     where the remote end is: = != (in any case) ~ !~; country is
                               the name or the code (CN), isp also the organisation
   asn                         its autonomous system: = != < <= > >=; 13335 or AS13335
   special                     private, loopback, link_local, cgnat, documentation, ...
@@ -44,7 +44,8 @@ A filter is an expression as ss has it, and more:
 
 --geo adds where the remote ends are, by the databases that sockeye geo finds; in
 JSON it is an object "geo", in CSV geo_country and so on. Columns of places are
-place, country, iso, region, city, isp, asn, ...; a listener has no place.
+place, country, iso, region, city, isp, asn, ...; a listener has no place. It is an
+error when a filter asks for what no database tells, such as asn of QQWry.dat.
 
 A terminal gets the table sorted by protocol, listeners first, then port; a pipe
 gets it in the system's order, unless --sort is given. Nothing is cut in a pipe.
@@ -151,7 +152,7 @@ func (l *listing) verdict() error {
 		return nil
 	case l.hidden > 0:
 		return fmt.Errorf("nothing found, but the owners of %s may not be seen; run it as root, or see sockeye doctor", count(l.hidden, "socket"))
-	case l.filter.Needs().GeoDB && l.places.unsure():
+	case l.filter.Needs().GeoDB != 0 && l.places.unsure():
 		return errors.New("nothing found, but not every address could be looked up")
 	}
 	return quit(exitNotFound)

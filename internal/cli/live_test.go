@@ -451,12 +451,12 @@ func sameConfig(a, b watch.Config) bool {
 }
 
 func TestWatchEnds(t *testing.T) {
-	w, _, events := newLive(t, 0)
+	w, _, _ := newLive(t, 0)
 	w.check(t, "watch --count 2", exitFound, "sockeye: 0.0 ms: 3 opened, 0 closed, none lost; between readings BPF told of everything\n")
 	if n := strings.Count(w.out.String(), "\n"); n != 2 {
 		t.Errorf("%d events", n)
 	}
-	w, _, events = newLive(t, 0)
+	w, _, events := newLive(t, 0)
 	events.errs = []error{errors.New("one"), errors.New("two")}
 	if w.run("watch"); w.out.Len() == 0 {
 		t.Error("a failed reading ends it")

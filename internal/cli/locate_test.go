@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/testutil/testdb"
+	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
 	"github.com/sockeye-net/sockeye/watch"
 )
@@ -110,6 +111,26 @@ func TestListWithoutDatabase(t *testing.T) {
 	w.check(t, "-tn", exitFound, "")
 }
 
+// TestFilterNobodyTells: a filter of what no database has is not one that nothing matches.
+func TestFilterNobodyTells(t *testing.T) {
+	db := placesDB(t)
+	says := "sockeye: no database that is used tells of autonomous systems, for which the filter asks; see sockeye geo --where\n"
+	for _, line := range []string{"asn = 13335", "-t country = CN or asn != 13335 --json", "watch asn > 5", "traffic --by socket asn = 1"} {
+		w := abroad(newWorld(t))
+		if w.check(t, line+" --db "+db, exitUnknown, says); w.out.Len() > 0 || w.table.opened > 0 {
+			t.Errorf("%s prints %s", line, w.out.String())
+		}
+	}
+	w := abroad(newWorld(t))
+	w.check(t, "-t --columns asn,remote isp ~ 电信 --db "+db, exitFound, "")
+	w.check(t, "-t asn = 4134 --db "+db+" --db "+writeSystems(t, t.TempDir(), "asn.mmdb"), exitFound, "")
+	if n := strings.Count(w.out.String(), "\n"); n != 3 {
+		t.Errorf("%s", w.out.String())
+	}
+	broken := writeDB(t, t.TempDir(), "broken.mmdb", []byte("x"))
+	w.check(t, "asn = 4134 --db "+broken+" --db "+db, exitUnknown, "sockeye: note: geoip: open "+broken+": not a database of a known format\n"+says)
+}
+
 func TestGeoFlags(t *testing.T) {
 	db := placesDB(t)
 	w := abroad(newWorld(t))
@@ -154,6 +175,48 @@ func TestListGeoDamaged(t *testing.T) {
 	if code := w.run("-t country = CN --db " + path); code != exitUnknown || !strings.Contains(w.err.String(), "sockeye: note: ") ||
 		!strings.HasSuffix(w.err.String(), "sockeye: nothing found, but not every address could be looked up\n") {
 		t.Errorf("exit %d: %s", code, w.err.String())
+	}
+}
+
+// TestDatabaseIsReplaced: a command that runs for long takes up a new database within a minute, and goes on with the old one
+// where the new one is broken.
+func TestDatabaseIsReplaced(t *testing.T) {
+	path := placesDB(t)
+	w := newWorld(t)
+	names := w.Names
+	l, err := w.locate(&placeFlags{geo: true, db: []string{path}}, view.Needs{Geo: true}, &names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	place := func() string { return names.PlaceOf(netip.MustParseAddr("1.2.3.4")) }
+	at := func(after time.Duration, want string) {
+		t.Helper()
+		if l.refresh(now.Add(after), &names); place() != want {
+			t.Errorf("after %v: %s, want %s", after, place(), want)
+		}
+	}
+	replace := func(b []byte) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at(0, "CN 浙江 杭州, 电信")
+	replace(testdb.QQWry([]testdb.Row{{First: netip.MustParseAddr("0.0.0.0"), Last: netip.MustParseAddr("255.255.255.255"), Text: []string{"日本", "东京"}}}))
+	at(59*time.Second, "CN 浙江 杭州, 电信")
+	at(60*time.Second, "JP 日本, 东京")
+	replace([]byte("no database"))
+	at(2*time.Minute, "JP 日本, 东京")
+	if n := len(l.missing()); n != 1 {
+		t.Errorf("%d notes: %v", n, l.missing())
+	}
+	at(4*time.Minute, "JP 日本, 东京")
+	if n := len(l.missing()); n != 1 {
+		t.Errorf("%d notes: %v", n, l.missing())
 	}
 }
 

@@ -15,7 +15,7 @@ type places struct {
 	*geodb.Databases
 	errors []error // what failed, each once
 	said   map[string]bool
-	failed bool // a lookup has failed: what is not found may be there
+	failed bool // a lookup has failed, or a database that is wanted did not open: what is not found may be there
 }
 
 // openPlaces opens the databases that are named, or else those of the configuration, or else those that are found in the
@@ -30,9 +30,14 @@ func (e *Env) openPlaces(named []string) (*places, error) {
 
 func (e *Env) openConfigured(cfg *config.Config, named []string) (*places, error) {
 	p := &places{Databases: e.openDatabases(cfg, named), said: make(map[string]bool)}
-	if p.none() && len(named)+len(cfg.Geo.Databases) > 0 {
-		return nil, errors.Join(p.Failed...)
+	wanted := len(named)+len(cfg.Geo.Databases) > 0
+	if last := len(p.Failed) - 1; p.none() && wanted {
+		for _, err := range p.Failed[:last] {
+			e.complain(err)
+		}
+		return nil, p.Failed[last]
 	}
+	p.failed = wanted && len(p.Failed) > 0
 	for _, err := range p.Failed {
 		p.add(err)
 	}

@@ -169,7 +169,7 @@ func (f *listFlags) tableColumns(protos netstat.Protos, needs view.Needs) []*vie
 func (e *Env) union(a, b view.Needs) view.Needs {
 	byOwner := (a.User || b.User) && e.Names.OwnerUser != nil
 	return view.Needs{Owners: a.Owners || b.Owners || byOwner, Module: a.Module || b.Module, Info: a.Info || b.Info,
-		Geo: a.Geo || b.Geo, GeoDB: a.GeoDB || b.GeoDB}
+		Geo: a.Geo || b.Geo, GeoDB: a.GeoDB | b.GeoDB}
 }
 
 func ownerLevel(n view.Needs) netstat.OwnerLevel {

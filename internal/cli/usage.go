@@ -120,6 +120,7 @@ func (r *usageRun) run(ctx context.Context) error {
 		}
 		failed.reset()
 		r.names.Forget()
+		r.places.refresh(r.env.Now(), r.names)
 		r.partials.add(report.Partial)
 		r.readings++
 		if err := r.show(report); err != nil {

@@ -230,6 +230,7 @@ func (r *watchRun) run(ctx context.Context) error {
 		failed.reset()
 		if report.Elapsed != 0 {
 			r.names.Forget()
+			r.places.refresh(r.env.Now(), r.names)
 		}
 		r.partials.add(report.Partial)
 		r.counts = report.Counts

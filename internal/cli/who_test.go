@@ -239,6 +239,7 @@ func TestSetupTooSmall(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	w := newWorld(t)
+	w.vars["SOCKEYE_GEO_PATH"] = "/geo"
 	w.Probe = func() []netstat.Capability {
 		return []netstat.Capability{{Name: "sock-diag", Works: true, Detail: "answers"}, {Name: "bpf-walker", Detail: "refused", Remedy: "run as root"}}
 	}

@@ -79,7 +79,15 @@ func Files(getenv func(string) string) (files []string) {
 	return files
 }
 
+// read reads a file, or the empty device. Opening a fifo would wait for its writer, and could not be interrupted.
 func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() && path != os.DevNull {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,10 @@
 // Package geodb finds the databases of addresses that a machine has, and opens them.
 package geodb
 
-import "path/filepath"
+import (
+	"cmp"
+	"path/filepath"
+)
 
 // place is a folder that may hold databases.
 type place struct {
@@ -25,10 +28,17 @@ func Folders(getenv func(string) string) (paths []string) {
 }
 
 // UpdateFolder is the folder that fetched databases are written to, which is one of sockeye's own in Folders: the first
-// that SOCKEYE_GEO_PATH names, else the user's, or that of the machine for a user who has none; empty where there is not even
-// that.
+// that SOCKEYE_GEO_PATH names; else for root /var/lib/sockeye, which every user sees; else the user's, or that of the machine
+// for a user who has none; empty where there is not even that.
 func UpdateFolder(getenv func(string) string) string {
-	for _, p := range places(getenv) {
+	if dir := firstFolder(namedPlaces(getenv)); dir != "" {
+		return dir
+	}
+	return cmp.Or(rootFolder(), firstFolder(systemPlaces(getenv)))
+}
+
+func firstFolder(all []place) string {
+	for _, p := range all {
 		if p.own && !isFile(p.path) {
 			return p.path
 		}
@@ -36,11 +46,15 @@ func UpdateFolder(getenv func(string) string) string {
 	return ""
 }
 
-func places(getenv func(string) string) (all []place) {
+func places(getenv func(string) string) []place {
+	return append(namedPlaces(getenv), systemPlaces(getenv)...)
+}
+
+func namedPlaces(getenv func(string) string) (all []place) {
 	for _, dir := range filepath.SplitList(getenv("SOCKEYE_GEO_PATH")) {
 		if dir != "" {
 			all = append(all, place{dir, true})
 		}
 	}
-	return append(all, systemPlaces(getenv)...)
+	return all
 }

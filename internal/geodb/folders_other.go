@@ -2,7 +2,20 @@
 
 package geodb
 
-import "path/filepath"
+import (
+	"os"
+	"path/filepath"
+)
+
+const machineFolder = "/var/lib/sockeye"
+
+// rootFolder is where root writes, not into a home: with sudo that may be another user's, and others may not read it.
+func rootFolder() string {
+	if os.Geteuid() == 0 {
+		return machineFolder
+	}
+	return ""
+}
 
 func systemPlaces(getenv func(string) string) (all []place) {
 	home, data := getenv("HOME"), getenv("XDG_DATA_HOME")
@@ -15,7 +28,7 @@ func systemPlaces(getenv func(string) string) (all []place) {
 	if data != "" {
 		all = append(all, place{filepath.Join(data, "sockeye"), true})
 	}
-	for _, dir := range []string{"/usr/local/share/sockeye", "/usr/share/sockeye", "/var/lib/sockeye"} {
+	for _, dir := range []string{"/usr/local/share/sockeye", "/usr/share/sockeye", machineFolder} {
 		all = append(all, place{dir, true})
 	}
 	for _, dir := range []string{"/usr/share/GeoIP", "/var/lib/GeoIP", "/usr/local/share/GeoIP"} {

@@ -17,3 +17,6 @@ func systemPlaces(getenv func(string) string) (all []place) {
 	}
 	return all
 }
+
+// rootFolder is none: an administrator's programs run for the same user as any other.
+func rootFolder() string { return "" }

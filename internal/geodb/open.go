@@ -2,6 +2,7 @@ package geodb
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func Open(files []string, opts ...geoip.Option) *Databases {
 }
 
 // OpenFound opens what Find has found. Those that know countries only are asked last: in a [geoip.Set] the first that knows
-// a country tells the whole place, and would hide another's city.
+// a country decides, and would hide the city of one that does not agree.
 func OpenFound(files []string, opts ...geoip.Option) *Databases {
 	d := Open(files, opts...)
 	slices.SortStableFunc(d.Open, func(a, b *geoip.DB) int { return coarse(a) - coarse(b) })
@@ -41,8 +42,23 @@ func OpenFound(files []string, opts ...geoip.Option) *Databases {
 }
 
 func open(path string, opts []geoip.Option) (*geoip.DB, error) {
+	db, err := openFile(path, opts)
+	var system *fs.PathError
+	if errors.As(err, &system) { // which names the file once more
+		err = &geoip.OpError{Op: "open", Path: path, Err: system.Err}
+	}
+	return db, err
+}
+
+func openFile(path string, opts []geoip.Option) (*geoip.DB, error) {
+	if path == "" {
+		return nil, &geoip.OpError{Op: "open", Path: `""`, Err: errors.New("not the name of a file")}
+	}
 	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
 		return nil, &geoip.OpError{Op: "open", Path: path, Err: errors.New("not a regular file")}
 	}
 	return geoip.Open(path, opts...)

@@ -81,7 +81,9 @@ func (c *client) get(ctx context.Context, address string, header http.Header) (*
 
 func (c *client) follow(ctx context.Context, w *watchdog, u *url.URL, header http.Header) (*http.Response, *url.URL, error) {
 	for range maxRedirects + 1 {
+		w.wait()
 		resp, err := c.ask(ctx, u, header)
+		w.fed(leastBytes)
 		if err != nil {
 			return nil, u, w.explain(err, "no answer from %s", u.Host)
 		}
@@ -89,7 +91,6 @@ func (c *client) follow(ctx context.Context, w *watchdog, u *url.URL, header htt
 			return resp, u, nil
 		}
 		resp.Body.Close()
-		w.fed(leastBytes)
 		if u, err = redirected(u, resp.Header.Get("Location")); err != nil {
 			return nil, u, err
 		}
@@ -141,6 +142,7 @@ func redirected(from *url.URL, location string) (*url.URL, error) {
 
 // Read reads the body. A body that ends before its announced length is io.ErrUnexpectedEOF.
 func (a *answer) Read(p []byte) (int, error) {
+	a.watch.wait()
 	n, err := a.Body.Read(p)
 	a.read += int64(n)
 	a.watch.fed(n)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,6 +155,9 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// sharingViolation is what Windows answers who opens a file at the moment at which it is replaced.
+const sharingViolation = syscall.Errno(32)
+
 // Lookups never fail while the file is replaced under an open database, and Reload finds the new one.
 func TestReload(t *testing.T) {
 	testutil.CheckLeaks(t)
@@ -170,6 +174,11 @@ func TestReload(t *testing.T) {
 	defer db.Close()
 	var stop atomic.Bool
 	var group sync.WaitGroup
+	end := func() {
+		stop.Store(true)
+		group.Wait()
+	}
+	defer end()
 	group.Go(func() {
 		for !stop.Load() {
 			if loc, err := db.Lookup(one); err != nil || !loc.Found() {
@@ -178,13 +187,18 @@ func TestReload(t *testing.T) {
 			}
 		}
 	})
-	group.Go(func() { // and whoever opens it finds one or the other; on Windows it may have to be closed first
+	group.Go(func() { // and whoever opens it finds one or the other
 		for !stop.Load() {
-			if other, err := geoip.Open(path); err == nil {
+			other, err := geoip.Open(path)
+			switch {
+			case err == nil:
 				other.Close()
-			} else if runtime.GOOS != "windows" {
+			case runtime.GOOS != "windows" || !errors.Is(err, sharingViolation):
 				t.Error(err)
 				return
+			}
+			if runtime.GOOS == "windows" {
+				time.Sleep(20 * time.Millisecond) // while it is read it is not replaced; there has to be a time when it is not
 			}
 		}
 	})
@@ -195,8 +209,7 @@ func TestReload(t *testing.T) {
 			t.Error(changed, err, db.Info().Ranges)
 		}
 	}
-	stop.Store(true)
-	group.Wait()
+	end()
 	if left := leftovers(t, path); len(left) > 0 {
 		t.Error(left)
 	}
@@ -363,4 +376,25 @@ func TestKilled(t *testing.T) {
 		return err
 	})
 	isWhole(t, path, b)
+}
+
+func TestFileOf(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://h/a/qqwry.dat":                       "qqwry.dat",
+		"https://h/a/qqwry.dat.gz?key=x.mmdb":         "qqwry.dat",
+		"https://h/GeoLite2-City.MMDB.tar.gz":         "GeoLite2-City.MMDB",
+		"https://h/ip2region_v4.xdb":                  "ip2region_v4.xdb",
+		"https://h/GeoLite2-City.tar.gz":              "",
+		"https://h/app/download?suffix=tar.gz&x=.dat": "",
+		"https://h/a/.dat":                            "",
+		"https://h/..%5cx.dat":                        "",
+		"https://h/..%2fx.dat":                        "x.dat",
+		"https://h/":                                  "",
+		"https://h":                                   "",
+		"://":                                         "",
+	} {
+		if got := FileOf(address); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
 }

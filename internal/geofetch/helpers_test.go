@@ -124,8 +124,11 @@ func leftovers(t testing.TB, path string) (names []string) {
 	return names
 }
 
-// quickly are options for servers that stall.
-var quickly = Options{Idle: 300 * time.Millisecond, MaxSize: 8 << 20}
+// quickly are options for servers that do not stall; hastily are for those that do.
+var (
+	quickly = Options{Idle: 20 * time.Second, MaxSize: 8 << 20}
+	hastily = Options{Idle: 500 * time.Millisecond}
+)
 
 func update1(src Source) (Result, error) { return Update(context.Background(), src, quickly) }
 

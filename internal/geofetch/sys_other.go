@@ -21,9 +21,10 @@ func lock(f *os.File) error {
 	return nil
 }
 
-// removeUnlocked removes a file that nobody has marked. One that this user may not open is left.
+// removeUnlocked removes a file that nobody has marked. One that this user may not open is left. It is opened for writing
+// because NFS has no exclusive locks for readers (flock(2)).
 func removeUnlocked(path string) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}

@@ -14,8 +14,14 @@ import (
 // lock has nothing to do: a file that Go has open cannot be removed, since it is not opened with FILE_SHARE_DELETE.
 func lock(*os.File) error { return nil }
 
-// removeUnlocked removes a file that nobody has open.
+// moveTime is how long move may have a file that is written to the end, and closed, before it has its name.
+const moveTime = moveTries*moveWait + time.Second
+
+// removeUnlocked removes a file that nobody has open or has just closed to move it.
 func removeUnlocked(path string) error {
+	if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()).Abs() < moveTime {
+		return windows.ERROR_SHARING_VIOLATION
+	}
 	if err := os.Remove(path); inUse(err) {
 		return err
 	}
@@ -63,7 +69,7 @@ func (t *target) move(f *os.File) error {
 func (t *target) moveAside(from string, why error) error {
 	aside := strings.TrimSuffix(from, tempSuffix) + asideSuffix
 	if rename(t.file, aside) != nil {
-		return fmt.Errorf("%s is in use by a program that does not let it be replaced: end that, and update again (%w)", t.file, why)
+		return fmt.Errorf("the file is in use by a program that does not let it be replaced, or not this user's: end that, and update again (%w)", errors.Unwrap(why))
 	}
 	if err := rename(from, t.file); err != nil {
 		return errors.Join(err, rename(aside, t.file))

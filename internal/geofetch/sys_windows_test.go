@@ -30,7 +30,7 @@ func TestInUse(t *testing.T) {
 	s := server(t, sends(b))
 	path := install(t, old)
 	h := use(t, path, windows.FILE_SHARE_READ)
-	if _, err := update1(Source{URL: s.URL, File: path}); err == nil || !strings.Contains(err.Error(), "is in use by a program that does not let it be replaced") {
+	if _, err := update1(Source{URL: s.URL, File: path}); err == nil || !strings.Contains(err.Error(), "the file is in use by a program that does not let it be replaced") {
 		t.Error(err)
 	}
 	isWhole(t, path, old)
@@ -57,7 +57,7 @@ func TestMapped(t *testing.T) {
 	if got := content(t, path); len(got) != len(b) {
 		t.Error("not replaced")
 	}
-	t.Logf("put aside: %q", leftovers(t, path)) // Wine replaces mapped files, and leaves none
+	t.Logf("put aside: %q", leftovers(t, path)) // it is mapped, and cannot be removed yet
 	if err := windows.UnmapViewOfFile(at); err != nil {
 		t.Error(err)
 	}

@@ -137,7 +137,7 @@ func (t *target) replace(f *os.File) error {
 		return err
 	}
 	if err := t.move(f); err != nil {
-		return t.notWritable(err)
+		return err
 	}
 	return syncFolder(t.dir)
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -232,4 +233,21 @@ func (p *picker) end() error {
 	}
 	return fmt.Errorf("there are %d databases in the archive (%s, %s): give the file the name of the one that is wanted",
 		len(p.names), p.names[0], p.names[1])
+}
+
+// FileOf is the name of the database that an address seems to have, without what it is packed by; empty where its path
+// does not end in one.
+func FileOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	name := path.Base(u.Path)
+	for _, packed := range []string{".gz", ".tar", ".tgz", ".zip"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	if strings.HasPrefix(name, ".") || strings.ContainsAny(name, `\:`) || !slices.Contains(databaseNames, strings.ToLower(path.Ext(name))) {
+		return ""
+	}
+	return name
 }

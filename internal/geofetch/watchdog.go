@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -12,36 +11,41 @@ import (
 var errStalled = errors.New("stalled")
 
 // watchdog ends a request that does not get on. A time limit for the whole would be wrong for large files on slow lines, and
-// one for each read would let a server keep us for years with one byte at a time.
+// one for each read would let a server keep us for years with one byte at a time. Only the time counts in which we wait for
+// the server, so that a slow disk is not taken for one. It is for one goroutine.
 type watchdog struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	timer  *time.Timer
 	idle   time.Duration
-
-	mu    sync.Mutex
-	timer *time.Timer
-	moved int // bytes, since the time began to run anew
+	left   time.Duration // of the time without leastBytes
+	since  time.Time     // when the waiting began
+	moved  int           // bytes in that time
 }
 
 func newWatchdog(parent context.Context, idle time.Duration) (context.Context, *watchdog) {
-	w := &watchdog{idle: idle}
+	w := &watchdog{idle: idle, left: idle, since: time.Now()}
 	w.ctx, w.cancel = context.WithCancelCause(parent)
 	w.timer = time.AfterFunc(idle, func() { w.cancel(errStalled) })
 	return w.ctx, w
 }
 
-// fed tells of bytes that came. With enough of them the time runs anew.
+// wait begins to count.
+func (w *watchdog) wait() {
+	w.since = time.Now()
+	w.timer.Reset(w.left)
+}
+
+// fed ends the counting, when bytes have come. With enough of them the time runs anew.
 func (w *watchdog) fed(n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.moved += n; w.moved >= leastBytes && w.timer.Reset(w.idle) {
-		w.moved = 0
+	w.timer.Stop()
+	w.left -= time.Since(w.since)
+	if w.moved += n; w.moved >= leastBytes {
+		w.left, w.moved = w.idle, 0
 	}
 }
 
 func (w *watchdog) stop() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.timer.Stop()
 	w.cancel(nil)
 }

@@ -88,11 +88,10 @@ type DB struct {
 	info    int // where the end with the edition begins
 }
 
-// Looks tells whether a file ends like one.
+// Looks tells whether a file can be one: it ends like one, and begins with a node that leads into the file.
 func Looks(b []byte) bool {
-	_, e, ok := find(b)
-	_, known := e.kind()
-	return ok && known
+	_, err := Open(b)
+	return err == nil
 }
 
 // find looks for the edition from the end on.
@@ -140,6 +139,20 @@ func (d *DB) open() error {
 	}
 	room := uint64(len(d.b) / (2 * d.kind.size))
 	d.tree = geodat.Tree{Nodes: uint32(nodes), Limit: uint32(min(nodes, room, math.MaxUint32)), Child: d.child}
+	return d.checkRoot()
+}
+
+// checkRoot tells a tree from other files, some of which have the four bytes of a country edition at their end by chance.
+func (d *DB) checkRoot() error {
+	for side := range byte(2) {
+		v, err := d.child(0, side)
+		if err != nil {
+			return err
+		}
+		if v >= d.tree.Limit && v < d.tree.Nodes {
+			return geodat.Errorf(int(side)*d.kind.size, "the root leads to node %d, the file has room for %d", v, d.tree.Limit)
+		}
+	}
 	return nil
 }
 

@@ -23,7 +23,7 @@ func appendCleanSlow(dst []byte, text string) []byte {
 		switch {
 		case r == utf8.RuneError && size == 1, r < ' ', r == 0x7f:
 			dst = append(dst, '\\', 'x', hex[text[0]>>4], hex[text[0]&15])
-		case strconv.IsPrint(r):
+		case isPrint(r):
 			dst = append(dst, text[:size]...)
 		default:
 			dst = append(dst, strconv.QuoteRuneToASCII(r)[1:]...)
@@ -33,6 +33,9 @@ func appendCleanSlow(dst []byte, text string) []byte {
 	}
 	return dst
 }
+
+// isPrint is strconv.IsPrint, which takes long to find out what most names of places are made of: CJK Unified Ideographs.
+func isPrint(r rune) bool { return r >= 0x4e00 && r <= 0x9fff || strconv.IsPrint(r) }
 
 // CleanText is text without anything that a terminal would obey.
 func CleanText(text string) string { return string(appendClean(nil, text)) }

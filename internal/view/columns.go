@@ -27,6 +27,7 @@ type Column struct {
 	text    func(n *Names, dst []byte, s *netstat.Socket) []byte         // nothing where it does not apply
 	json    func(n *Names, dst []byte, s *netstat.Socket) ([]byte, bool) // false where it does not apply
 	compare func(n *Names, a, b *netstat.Socket) int
+	byPlace func(p, q *place) int // compare, of columns that are about the remote end's place
 }
 
 // Append writes the socket's value as text for people, without anything that a terminal would obey.

@@ -93,8 +93,8 @@ func (t *EventText) appendSocket(dst []byte, e *watch.Event) []byte {
 	t.places = max(t.places, min(wide, maxPlaces))
 	dst = appendSpaces(dst, max(0, t.places-wide)+gap)
 	dst = appendWho(t.Names, dst, e)
-	if p := t.Names.placeOf(s); t.Geo && p != nil && p.text != "" {
-		dst = append(append(dst, "  "...), p.text...)
+	if p := t.Names.placeOf(s); t.Geo && p != nil && len(p.forPeople()) > 0 {
+		dst = append(append(dst, "  "...), p.forPeople()...)
 	}
 	if e.Kind == watch.StateChanged {
 		dst = append(append(append(append(dst, "  "...), e.OldState.String()...), " > "...), s.State.String()...)

@@ -3,6 +3,7 @@ package view
 import (
 	"slices"
 
+	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
@@ -179,16 +180,17 @@ var filterFields = [...]filterField{
 		number: func(s *netstat.Socket) (uint64, bool) { return s.Peer, s.Peer != 0 }},
 	{name: "type", kind: kindText, protos: netstat.QueryUnix, needs: Needs{Unix: true},
 		text: func(_ *Names, s *netstat.Socket) (string, bool) { return s.Type.String(), s.Type != 0 }},
-	{name: "country", aliases: []string{"iso", "geo_country", "geo_iso"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+	{name: "country", aliases: []string{"iso", "geo_country", "geo_iso"}, kind: kindPlace, protos: inetProto, needs: fromDatabase(geodb.Country),
 		places: func(p *place) (a, b string) { return p.iso, p.country }},
-	{name: "region", aliases: []string{"geo_region"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+	{name: "region", aliases: []string{"geo_region"}, kind: kindPlace, protos: inetProto, needs: fromDatabase(geodb.City),
 		places: func(p *place) (a, b string) { return p.region, "" }},
-	{name: "city", aliases: []string{"geo_city", "district", "geo_district"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+	{name: "city", aliases: []string{"geo_city", "district", "geo_district"}, kind: kindPlace, protos: inetProto, needs: fromDatabase(geodb.City),
 		places: func(p *place) (a, b string) { return p.city, p.district }},
-	{name: "isp", aliases: []string{"org", "geo_isp", "geo_org"}, kind: kindPlace, protos: inetProto, needs: geoDBNeeds,
+	{name: "isp", aliases: []string{"org", "geo_isp", "geo_org"}, kind: kindPlace, protos: inetProto, needs: fromDatabase(geodb.Provider),
 		places: func(p *place) (a, b string) { return p.isp, p.org }},
-	{name: "asn", aliases: []string{"geo_asn"}, kind: kindSystem, protos: inetProto, needs: geoDBNeeds},
+	{name: "asn", aliases: []string{"geo_asn"}, kind: kindSystem, protos: inetProto, needs: fromDatabase(geodb.System)},
 	{name: "special", aliases: []string{"geo_special"}, kind: kindSpecial, protos: inetProto, needs: geoNeeds},
 }
 
-var geoDBNeeds = Needs{Geo: true, GeoDB: true}
+// fromDatabase is for what nothing but a database tells.
+func fromDatabase(part geodb.Parts) Needs { return Needs{Geo: true, GeoDB: part} }

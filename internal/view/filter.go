@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
@@ -29,13 +30,14 @@ type Needs struct {
 	Unix                 bool // it names Unix sockets, so they are wanted
 	User                 bool // users, which some systems know of owners only
 	Geo                  bool // where the remote end is
-	GeoDB                bool // as a database tells it: without any, nothing is known of it
+
+	GeoDB geodb.Parts // which a database must be able to tell, or the question cannot be answered
 }
 
 func (n *Needs) add(m Needs) {
 	n.Owners, n.Module = n.Owners || m.Owners, n.Module || m.Module
 	n.Info, n.Unix, n.User = n.Info || m.Info, n.Unix || m.Unix, n.User || m.User
-	n.Geo, n.GeoDB = n.Geo || m.Geo, n.GeoDB || m.GeoDB
+	n.Geo, n.GeoDB = n.Geo || m.Geo, n.GeoDB|m.GeoDB
 }
 
 // ParseFilter compiles an expression; an empty one matches everything. Names of services, users and interfaces are asked

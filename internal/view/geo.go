@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math"
 	"net/netip"
 	"strconv"
@@ -10,42 +11,46 @@ import (
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
-// place is what is shown of where an address is. Equal places are kept once, however many addresses are there.
+// place is what is shown of where an address is.
 type place struct {
 	country, iso, region, city, district string
 	isp, org, special, via, source       string
 	asn                                  uint32
 	latitude, longitude                  float64
 	hasPosition                          bool
+	known                                bool // else nothing is known
 }
 
-// seenPlace is a place and how it is written.
+// seenPlace is the place of an address, and how it is written, once somebody asks for that.
 type seenPlace struct {
+	addr  netip.Addr
+	wrote bool // text is written
 	place
-	text   string // for people
+	text   []byte // for people
 	object []byte // JSON
 }
 
-// placeBook remembers the places of addresses; nil is an address of which nothing is known.
-type placeBook struct {
-	lastAddr netip.Addr // the columns and the filter ask for one address one after the other
-	last     *seenPlace
-	byAddr   map[netip.Addr]*seenPlace
-	places   map[place]*seenPlace
-}
+// placeBook remembers where addresses are. Most are asked for several times: by the filter, by one column after the other,
+// and by the many connections to one host. The slot of an address is its own until another one with the same hash is asked
+// for, so that nothing has to be allocated for it.
+type placeBook struct{ slots []seenPlace }
 
-// maxRemembered bounds the addresses that are remembered: they take some 5 MB, and their places some 300 bytes each.
-const maxRemembered = 1 << 16
+// placeSlots is a power of two. They take 2 MB where all are used.
+const (
+	placeBits  = 13
+	placeSlots = 1 << placeBits
+)
 
 // PlaceOf is the text that says for people where an address is; empty where nothing is known.
 func (n *Names) PlaceOf(a netip.Addr) string {
 	if p := n.placeAt(a); p != nil {
-		return p.text
+		return string(p.forPeople())
 	}
 	return ""
 }
 
-// placeOf is where the remote end of a socket is. A listener and an unconnected socket have none.
+// placeOf is where the remote end of a socket is; a listener and an unconnected socket have none. It is valid until the
+// next place is asked for.
 func (n *Names) placeOf(s *netstat.Socket) *seenPlace {
 	return n.placeAt(s.Remote.Addr())
 }
@@ -54,44 +59,65 @@ func (n *Names) placeAt(a netip.Addr) *seenPlace {
 	if n == nil || n.Place == nil || !a.IsValid() || a.Unmap().IsUnspecified() {
 		return nil
 	}
-	if b := &n.book; b.lastAddr != a {
-		b.lastAddr, b.last = a, n.remembered(a)
+	p := n.book.slot(a)
+	if p.addr != a {
+		p.set(a, n.Place(a))
 	}
-	return n.book.last
-}
-
-func (n *Names) remembered(a netip.Addr) *seenPlace {
-	b := &n.book
-	p, ok := b.byAddr[a]
-	if !ok {
-		if b.byAddr == nil || len(b.byAddr) >= maxRemembered {
-			b.byAddr, b.places = make(map[netip.Addr]*seenPlace), make(map[place]*seenPlace)
-		}
-		p = b.see(n.Place(a))
-		b.byAddr[a] = p
-	}
-	return p
-}
-
-// see finds the place of a location among those that were seen before, or writes it.
-func (b *placeBook) see(loc *geoip.Location) *seenPlace {
-	if loc == nil || !loc.Found() {
+	if !p.known {
 		return nil
 	}
-	key := place{country: loc.Country, iso: loc.ISO, region: loc.Region, city: loc.City, district: loc.District,
+	return p
+}
+
+// slot is where the place of an address is, or is to be put.
+func (b *placeBook) slot(a netip.Addr) *seenPlace {
+	if b.slots == nil {
+		b.slots = make([]seenPlace, placeSlots)
+	}
+	ip := a.As16()
+	const mix = 0x9e3779b97f4a7c15 // Fibonacci hashing
+	hi, lo := binary.LittleEndian.Uint64(ip[:8]), binary.LittleEndian.Uint64(ip[8:])
+	return &b.slots[(hi*mix^lo)*mix>>(64-placeBits)]
+}
+
+// set takes over the memory of another place.
+func (p *seenPlace) set(a netip.Addr, loc *geoip.Location) {
+	*p = seenPlace{addr: a, text: reusable(p.text), object: reusable(p.object)}
+	if loc == nil || !loc.Found() {
+		return
+	}
+	p.place = place{known: true, country: loc.Country, iso: loc.ISO, region: loc.Region, city: loc.City, district: loc.District,
 		isp: loc.ISP, org: loc.Org, special: loc.Special, source: sourceOf(loc), asn: loc.ASN}
 	if loc.HasPosition && finite(loc.Latitude) && finite(loc.Longitude) {
-		key.latitude, key.longitude, key.hasPosition = loc.Latitude, loc.Longitude, true
+		p.latitude, p.longitude, p.hasPosition = loc.Latitude, loc.Longitude, true
 	}
 	if loc.Via != geoip.Direct {
-		key.via = loc.Via.String()
+		p.via = loc.Via.String()
 	}
-	p := b.places[key]
-	if p == nil {
-		p = &seenPlace{place: key, text: string(key.appendText(nil)), object: key.appendObject(nil)}
-		b.places[key] = p
+}
+
+// reusable is memory for another text, unless a database had filled it with more than a place has to say.
+func reusable(b []byte) []byte {
+	if cap(b) > 2048 {
+		return nil
 	}
-	return p
+	return b[:0]
+}
+
+// forPeople is the place in a line.
+func (p *seenPlace) forPeople() []byte {
+	if !p.wrote {
+		p.text, p.wrote = p.appendText(p.text), true
+	}
+	return p.text
+}
+
+// asObject is the place as the geo object of JSON.
+func (p *seenPlace) asObject() []byte {
+	if len(p.object) == 0 {
+		p.object = p.appendObject(p.object)
+	}
+	return p.object
 }
 
 // sourceOf names the database that told the place, else the one that told the network.
@@ -204,5 +230,5 @@ func appendDegrees(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, math.Round(v*1e4)/1e4+0, 'f', -1, 64) // -0 + 0 is 0
 }
 
-// finite tells what JSON has a form for, and a table of places can find again.
+// finite tells what JSON has a form for.
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

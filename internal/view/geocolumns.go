@@ -3,13 +3,14 @@ package view
 import (
 	"cmp"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
 func textPlace(n *Names, dst []byte, s *netstat.Socket) []byte {
 	if p := n.placeOf(s); p != nil {
-		return append(dst, p.text...)
+		return append(dst, p.forPeople()...)
 	}
 	return dst
 }
@@ -19,45 +20,79 @@ func jsonPlace(n *Names, dst []byte, s *netstat.Socket) ([]byte, bool) {
 	if p == nil {
 		return dst, false
 	}
-	return append(dst, p.object...), true
+	return append(dst, p.asObject()...), true
 }
 
 func jsonPlaceText(n *Names, dst []byte, s *netstat.Socket) ([]byte, bool) {
 	p := n.placeOf(s)
-	if p == nil {
+	if p == nil || len(p.forPeople()) == 0 {
 		return dst, false
 	}
-	return jsonText(dst, p.text)
-}
-
-// byPlace puts sockets without a place first, then sorts from the large to the small.
-func byPlace(n *Names, a, b *netstat.Socket) int {
-	return byKnownPlace(n, a, b, func(p, q *place) int {
-		return cmp.Or(cmp.Compare(cmp.Or(p.iso, p.country), cmp.Or(q.iso, q.country)), cmp.Compare(p.region, q.region),
-			cmp.Compare(p.city, q.city), cmp.Compare(p.special, q.special), cmp.Compare(p.isp, q.isp), cmp.Compare(p.asn, q.asn))
-	})
-}
-
-func byKnownPlace(n *Names, a, b *netstat.Socket, compare func(p, q *place) int) int {
-	p, q := n.placeOf(a), n.placeOf(b)
-	if p == nil || q == nil || p == q {
-		return compareBool(p != nil, q != nil)
+	dst = append(dst, '"')
+	for text := p.forPeople(); len(text) > 0; {
+		r, size := utf8.DecodeRune(text)
+		dst, text = appendRune(dst, r), text[size:]
 	}
-	return compare(&p.place, &q.place)
+	return append(dst, '"'), true
+}
+
+type placeOrder = func(p, q *place) int
+
+// byPlace sorts from the large to the small.
+func byPlace(p, q *place) int {
+	return cmp.Or(cmp.Compare(cmp.Or(p.iso, p.country), cmp.Or(q.iso, q.country)), cmp.Compare(p.region, q.region),
+		cmp.Compare(p.city, q.city), cmp.Compare(p.special, q.special), cmp.Compare(p.isp, q.isp), cmp.Compare(p.asn, q.asn))
+}
+
+// known puts what has no place first.
+func known(order placeOrder) placeOrder {
+	return func(p, q *place) int {
+		if !p.known || !q.known {
+			return compareBool(p.known, q.known)
+		}
+		return order(p, q)
+	}
+}
+
+// compareRemotes compares sockets by the places of their remote ends.
+func compareRemotes(order placeOrder) compareFunc {
+	return func(n *Names, a, b *netstat.Socket) int {
+		p, q := n.placeOf(a), n.placeOf(b)
+		if p == q && p != nil && a.Remote.Addr() != b.Remote.Addr() { // the one has taken the slot of the other
+			other := *q
+			p, q = n.placeOf(a), &other
+		}
+		return order(p.orNowhere(), q.orNowhere())
+	}
+}
+
+var nowhere place
+
+func (p *seenPlace) orNowhere() *place {
+	if p == nil {
+		return &nowhere
+	}
+	return &p.place
+}
+
+// placeColumn completes a column of places.
+func placeColumn(c Column, order placeOrder) Column {
+	c.Needs, c.byPlace = geoNeeds, known(order)
+	c.compare = compareRemotes(c.byPlace)
+	return c
 }
 
 // geoColumn makes the column of a part of the place; those of CSV, where the geo object does not fit in.
 func geoColumn(name, header string) Column {
 	i := slices.IndexFunc(placeFields[:], func(f placeField) bool { return f.name == name })
 	f := &placeFields[i]
-	c := Column{Name: "geo_" + name, Header: header, Needs: geoNeeds, aliases: []string{name}}
+	c := Column{Name: "geo_" + name, Header: header, aliases: []string{name}}
 	if f.text != nil {
-		c.wide, c.shrink = true, 8
-		c.text, c.json, c.compare = partText(f.text), jsonPartText(f.text), byPart(f.text)
-		return c
+		c.wide, c.shrink, c.text, c.json = true, 8, partText(f.text), jsonPartText(f.text)
+		return placeColumn(c, func(p, q *place) int { return cmp.Compare(f.text(p), f.text(q)) })
 	}
-	c.Right, c.text, c.json, c.compare = true, partNumber(f.append), jsonPart(f.append), byPartNumber(f.number)
-	return c
+	c.Right, c.text, c.json = true, partNumber(f.append), jsonPart(f.append)
+	return placeColumn(c, func(p, q *place) int { return cmp.Compare(f.number(p), f.number(q)) })
 }
 
 // GeoColumns are where the remote end is, in a form of output for programs: an object, or side by side.
@@ -94,12 +129,6 @@ func jsonPartText(get func(*place) string) jsonFunc {
 	}
 }
 
-func byPart(get func(*place) string) compareFunc {
-	return func(n *Names, a, b *netstat.Socket) int {
-		return byKnownPlace(n, a, b, func(p, q *place) int { return cmp.Compare(get(p), get(q)) })
-	}
-}
-
 func partNumber(write func(*place, []byte) []byte) textFunc {
 	return func(n *Names, dst []byte, s *netstat.Socket) []byte {
 		if p := n.placeOf(s); p != nil {
@@ -115,11 +144,5 @@ func jsonPart(write func(*place, []byte) []byte) jsonFunc {
 		start := len(dst)
 		dst = text(n, dst, s)
 		return dst, len(dst) > start
-	}
-}
-
-func byPartNumber(get func(*place) float64) compareFunc {
-	return func(n *Names, a, b *netstat.Socket) int {
-		return byKnownPlace(n, a, b, func(p, q *place) int { return cmp.Compare(get(p), get(q)) })
 	}
 }

@@ -12,6 +12,8 @@ type GridColumn struct {
 	Least  int  // how wide the column is at first, so that later cells need not widen it
 	Shrink int  // where the terminal is narrow: 0 keeps it whole, else the least width it is cut to
 	Drop   int  // and left out altogether, the highest first; 0 is never
+
+	Squeeze int // and where that is not enough either, the least width it is cut to; 0 is Shrink
 }
 
 // Grid lays texts out in columns, as tables of sockets are. It remembers how wide columns were, so that lines that are
@@ -26,7 +28,7 @@ func NewGrid(cols []GridColumn) *Grid {
 	g := &Grid{widths: make([]int, len(cols))}
 	for i, c := range cols {
 		g.widths[i] = c.Least
-		g.cols = append(g.cols, &Column{Header: c.Header, Right: c.Right, shrink: c.Shrink, drop: c.Drop, wide: true})
+		g.cols = append(g.cols, &Column{Header: c.Header, Right: c.Right, shrink: c.Shrink, drop: c.Drop, squeeze: c.Squeeze, wide: true})
 	}
 	return g
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -213,7 +212,7 @@ func appendRune(dst []byte, r rune) []byte {
 	switch {
 	case r == '"' || r == '\\':
 		return append(dst, '\\', byte(r))
-	case strconv.IsPrint(r):
+	case isPrint(r):
 		return utf8.AppendRune(dst, r)
 	case r > 0xffff:
 		r -= 0x10000

@@ -19,7 +19,8 @@ type Names struct {
 	// OwnerUser is the user of a process, for systems whose sockets have no user: there the first owner's stands for it.
 	OwnerUser func(*netstat.Process) string
 
-	// Place is where an address is, nil where nothing is known. A nil function is for when nobody asks.
+	// Place is where an address is, nil where nothing is known. What it returns is not used after the next call. A nil
+	// function is for when nobody asks.
 	Place func(netip.Addr) *geoip.Location
 
 	event      string // kind of the event that an EventFilter is asked about
@@ -45,6 +46,9 @@ func (n *Names) Forget() {
 	clear(n.owners)
 	clear(n.details)
 }
+
+// ForgetPlaces drops what was found out about addresses, because the databases say something else now.
+func (n *Names) ForgetPlaces() { n.book = placeBook{} }
 
 // User is the name of the user, or its number in decimal.
 func (n *Names) User(uid uint32) string {

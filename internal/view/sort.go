@@ -12,12 +12,14 @@ type compareFunc = func(n *Names, a, b *netstat.Socket) int
 
 // Order is what rows are sorted by.
 type Order struct {
-	names *Names
-	keys  []orderKey
+	names  *Names
+	keys   []orderKey
+	places bool // among the keys is a place
 }
 
 type orderKey struct {
 	compare compareFunc
+	byPlace placeOrder // nil, or compare of places that are known
 	down    bool
 }
 
@@ -32,14 +34,15 @@ func ParseOrder(list string, names *Names) (*Order, Needs, error) {
 			return nil, needs, err
 		}
 		needs.add(cols[0].Needs)
-		o.keys = append(o.keys, orderKey{cols[0].compare, down})
+		o.places = needs.Geo
+		o.keys = append(o.keys, orderKey{cols[0].compare, cols[0].byPlace, down})
 	}
 	return o, needs, nil
 }
 
 // DefaultOrder is what a person wants to see first: by protocol, listeners first, by port.
 func DefaultOrder(names *Names) *Order {
-	return &Order{names, []orderKey{{compare: columnByName("proto").compare}, {compare: byState}, {compare: byNumber(localPort)}, {compare: byLocal}, {compare: byRemote}}}
+	return &Order{names: names, keys: []orderKey{{compare: columnByName("proto").compare}, {compare: byState}, {compare: byNumber(localPort)}, {compare: byLocal}, {compare: byRemote}}}
 }
 
 // Compare orders two sockets.
@@ -58,11 +61,52 @@ func (o *Order) Compare(a, b *netstat.Socket) int {
 // Sort is the sockets in order, without moving them. Equal ones keep theirs.
 func (o *Order) Sort(sockets []netstat.Socket) []*netstat.Socket {
 	sorted := make([]*netstat.Socket, len(sockets))
+	if o.places {
+		return o.sortPlaces(sorted, sockets)
+	}
 	for i := range sockets {
 		sorted[i] = &sockets[i]
 	}
 	slices.SortStableFunc(sorted, o.Compare)
 	return sorted
+}
+
+// atPlace is a socket and its place, which is looked up once, and not for each comparison.
+type atPlace struct {
+	*netstat.Socket
+	place
+}
+
+func (o *Order) sortPlaces(sorted []*netstat.Socket, sockets []netstat.Socket) []*netstat.Socket {
+	all, order := make([]atPlace, len(sockets)), make([]*atPlace, len(sockets))
+	for i := range sockets {
+		all[i] = atPlace{&sockets[i], *o.names.placeOf(&sockets[i]).orNowhere()}
+		order[i] = &all[i]
+	}
+	slices.SortStableFunc(order, o.comparePlaces)
+	for i, at := range order {
+		sorted[i] = at.Socket
+	}
+	return sorted
+}
+
+// comparePlaces is Compare for sockets whose places are known.
+func (o *Order) comparePlaces(a, b *atPlace) int {
+	for _, k := range o.keys {
+		c := 0
+		if k.byPlace != nil {
+			c = k.byPlace(&a.place, &b.place)
+		} else {
+			c = k.compare(o.names, a.Socket, b.Socket)
+		}
+		if c != 0 {
+			if k.down {
+				return -c
+			}
+			return c
+		}
+	}
+	return 0
 }
 
 // byNumber puts sockets without the number first.

@@ -139,7 +139,7 @@ func (t *UsageTable) Columns() (cols []GridColumn) {
 		cols = append(cols, GridColumn{Header: strings.ToUpper(t.By), Shrink: 12})
 	}
 	if t.Geo {
-		cols = append(cols, GridColumn{Header: "PLACE", Shrink: 12})
+		cols = putPlace(t.By, cols, GridColumn{Header: "PLACE", Shrink: 12})
 	}
 	cols = append(cols, bytesColumn("RX", t.Unit, t.Since == PerSecond), bytesColumn("TX", t.Unit, t.Since == PerSecond))
 	if t.Since != SinceStart {
@@ -160,13 +160,21 @@ func (t *UsageTable) Cells(r *UsageRow) (cells []string) {
 	}
 	cells = append(cells, t.key(r)...)
 	if t.Geo {
-		cells = append(cells, t.place(r))
+		cells = putPlace(t.By, cells, t.place(r))
 	}
 	cells = append(cells, t.figures(r)...)
 	if t.By != "socket" {
 		cells = append(cells, Count(float64(r.Open)), Count(float64(r.Closed)))
 	}
 	return append(cells, r.note())
+}
+
+// putPlace puts the place behind the remote end, which of a socket is followed by the process.
+func putPlace[T any](by string, list []T, place T) []T {
+	if by == "socket" {
+		return slices.Insert(list, len(list)-1, place)
+	}
+	return append(list, place)
 }
 
 func (t *UsageTable) key(r *UsageRow) []string {

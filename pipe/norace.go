@@ -1,0 +1,6 @@
+//go:build !race
+
+package pipe
+
+func wrote()   {}
+func wasRead() {}
