@@ -35,9 +35,9 @@ var layers = map[string]layer{
 	"decoders": {rank: 0, peers: true, dirs: []string{"internal/rawsock", "internal/nlmsg", "internal/inetdiag", "internal/rtlink", "internal/procfs",
 		"internal/miblayout", "internal/ntlayout", "internal/btf",
 		"internal/geodat", "internal/qqwry", "internal/xdb", "internal/ipdb", "internal/geolegacy"}},
-	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/bpf",
+	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/epoll", "internal/bpf",
 		"internal/sockiter", "internal/sockevent", "internal/fdwalk", "internal/netns",
-		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe", "internal/unixpipe"}},
+		"internal/iphlpapi", "internal/iocp", "internal/compport", "internal/mswsock", "internal/ntpipe", "internal/unixpipe"}},
 	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2", "golang.org/x/text/"}, dirs: []string{"netstat", "ifstat", "geoip"}},
 	"finders": {rank: 3, peers: true, libs: []string{"github.com/BurntSushi/toml"}, dirs: []string{"internal/config", "internal/geodb"}},
 	"fetch":   {rank: 3, libs: []string{xsys}, dirs: []string{"internal/geofetch"}},
@@ -56,7 +56,7 @@ var layers = map[string]layer{
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
 	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
-		"internal/testutil/maker", "internal/testutil/testdb", "bench/..."}},
+		"internal/testutil/maker", "internal/testutil/testdb", "bench/...", "examples/..."}},
 }
 
 // see and move are the layers of the two halves, which do not know each other.

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+type report struct {
+	Options *options `json:"-"`
+	Time    string   `json:"time"`
+	Machine string   `json:"machine"`
+	Missing []string `json:"missing,omitempty"`
+	Cases   []result `json:"cases"`
+}
+
+type result struct {
+	load
+	Rows []row `json:"rows"`
+}
+
+func machine() string {
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	info, _ := os.ReadFile("/proc/cpuinfo")
+	model := "unknown processor"
+	for line := range strings.Lines(string(info)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
+			model = strings.TrimSpace(v)
+			break
+		}
+	}
+	return fmt.Sprintf("Linux %s, %d x %s, %s", unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, runtime.Version())
+}
+
+func (r *report) write(dir string) error {
+	md := r.markdown()
+	fmt.Print(md)
+	if dir == "" {
+		return nil
+	}
+	doc, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "echo.json"), append(doc, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "echo.md"), []byte(md), 0o644)
+}
+
+func (r *report) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Echo\n\n%s. %s. Medians of %d runs of %.1f s each that take turns; server and client have a processor each, and talk over loopback.\n",
+		r.Time, r.Machine, r.Options.rounds, r.Options.seconds)
+	if len(r.Missing) > 0 {
+		fmt.Fprintf(&b, "Left out, since they could not be built here: %s.\n", strings.Join(r.Missing, ", "))
+	}
+	for _, c := range r.Cases {
+		fmt.Fprintf(&b, "\n## %d connections, %d bytes\n\n| server | requests/s | x Go net | CPU a request, us | x Go net | p50, us | p99, us | from - to |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n", c.Conns, c.Size)
+		base := c.Rows[0]
+		for _, w := range c.Rows {
+			w.print(&b, base)
+		}
+	}
+	return b.String()
+}
+
+func (w *row) print(b *strings.Builder, base row) {
+	if w.Rate == 0 {
+		fmt.Fprintf(b, "| %s | failed: %s | | | | | | |\n", w.Name, w.Failed)
+		return
+	}
+	least, most := w.Rates[0], w.Rates[0]
+	for _, v := range w.Rates {
+		least, most = min(least, v), max(most, v)
+	}
+	fmt.Fprintf(b, "| %s | %.0f | %.2f | %.2f | %.2f | %.0f | %.0f | %.0f - %.0f |\n",
+		w.Name, w.Rate, w.Rate/base.Rate, w.CPU, w.CPU/base.CPU, w.P50, w.P99, least, most)
+}
