@@ -53,6 +53,8 @@ var layers = map[string]layer{
 	"sockex":     {rank: 3, libs: []string{xsys}, dirs: []string{"sockex"}},
 	"pipe":       {rank: 4, libs: []string{xsys}, dirs: []string{"pipe"}},
 	"relay":      {rank: 5, libs: []string{xsys}, dirs: []string{"internal/relay"}},
+	"keys":       {rank: 0, libs: []string{"filippo.io/edwards25519/field"}, dirs: []string{"internal/cpace"}},
+	"transfer":   {rank: 5, libs: []string{xsys, "golang.org/x/text/"}, dirs: []string{"internal/transfer"}},
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
 	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
@@ -60,7 +62,7 @@ var layers = map[string]layer{
 }
 
 // see and move are the layers of the two halves, which do not know each other.
-var see, move = []string{"see", "watch", "view"}, []string{"completion", "sockex", "pipe", "relay"}
+var see, move = []string{"see", "watch", "view"}, []string{"completion", "sockex", "pipe", "relay", "transfer"}
 
 // pkg is what we ask go list for.
 type pkg struct {
