@@ -88,6 +88,9 @@ func (h *Handle) leave(op *Op) bool {
 // alone reports whether op is the only operation under way.
 func (h *Handle) alone(op *Op) bool { return h.ops == op && op.next == nil }
 
+// vacant reports whether a handle is open, and nothing is under way on it.
+func (h *Handle) vacant() bool { return !h.closed.Load() && h.closing == nil && h.ops == nil }
+
 // Attach makes a socket, listener, file or pipe of Go's usable on the port: a *net.TCPConn, *net.TCPListener,
 // *net.UDPConn, *net.UnixConn, *os.File and the like. The Handle is a duplicate: the original stays usable and is closed by
 // itself.

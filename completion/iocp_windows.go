@@ -205,7 +205,7 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 			return err
 		}
 	}
-	s, err := newSocket(isSix(o.Handle.fd), true)
+	s, err := o.target()
 	if err != nil {
 		return err
 	}
@@ -216,6 +216,17 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 	}
 	y.room = make([]byte, size+2*compport.AddressRoom)
 	return compport.AcceptEx(o.Handle.sys.function, h, y.accepted, y.room, size, &y.overlapped)
+}
+
+// target is the socket that AcceptEx makes the connection.
+func (o *Op) target() (sysFD, error) {
+	if o.Into == nil {
+		return newSocket(isSix(o.Handle.fd), true)
+	}
+	if !o.Into.vacant() {
+		return badFD, windows.ERROR_BUSY
+	}
+	return o.Into.fd, nil
 }
 
 // startConnect posts a ConnectEx, which wants a socket that is bound.
@@ -287,7 +298,9 @@ func (d *iocpDriver) settle(op *Op, n int, err error) {
 		err = windows.WSAECONNRESET
 	}
 	if op.Kind == Accept && err != nil && op.Conn == nil && op.sys.accepted != 0 {
-		_ = windows.Closesocket(op.sys.accepted)
+		if op.Into == nil {
+			_ = windows.Closesocket(op.sys.accepted)
+		}
 		op.sys.accepted = 0
 	}
 	if err != nil && isCanceled(err) && n > 0 && (op.Kind == Send || op.Kind == Write) {
@@ -305,13 +318,16 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	y := op.sys
-	conn := &Handle{fd: sysFD(y.accepted)}
+	conn := op.Into
+	if conn == nil {
+		conn = &Handle{fd: sysFD(y.accepted)}
+	}
 	err = windows.Setsockopt(y.accepted, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT, (*byte)(unsafe.Pointer(&op.Handle.fd)), int32(unsafe.Sizeof(op.Handle.fd)))
-	if err == nil && !op.bare {
+	if err == nil && !op.bare && op.Into == nil {
 		err = l.adopt(conn)
 	}
 	if err != nil {
-		_ = closeFD(conn)
+		_ = conn.Close()
 		y.accepted = 0
 		return false, err
 	}

@@ -104,6 +104,11 @@ type Op struct {
 	// closed and the operation ends with os.ErrDeadlineExceeded and the remote address. 0 is no limit.
 	FirstBlock time.Duration
 
+	// Into, for an Accept, is the socket that becomes the connection, and so Conn: one that is not connected, of the same
+	// port, with nothing under way. It is the operation's meanwhile. Where no connection came it is as before; one whose
+	// first block failed is closed. nil is a new socket.
+	Into *Handle
+
 	// Call is run for Kind Call, on the port's thread, which it must not block. On Linux it is called when Handle may be
 	// ready for How, starting at once, and again as long as its error is EAGAIN; overlapped is nil. On Windows it is called
 	// once and starts an overlapped operation with overlapped, which points to an OVERLAPPED whose Offset is that of the Op;

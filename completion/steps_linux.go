@@ -15,6 +15,11 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	conn := &Handle{fd: sysFD(n), nature: op.Handle.nature}
+	if op.Into != nil {
+		if conn, err = op.Into.become(conn); err != nil {
+			return false, err
+		}
+	}
 	if !op.bare {
 		if err := l.adopt(conn); err != nil {
 			_ = closeFD(conn)
@@ -30,6 +35,19 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		l.timers.add(op, l.now()+op.FirstBlock)
 	}
 	return true, nil
+}
+
+// become has a handle's descriptor refer to another's socket, whose own is closed. The former socket is closed with it.
+func (h *Handle) become(other *Handle) (*Handle, error) {
+	if !h.vacant() {
+		_ = closeFD(other)
+		return nil, unix.EBUSY
+	}
+	h.sys.forget(int(h.fd))
+	err := unix.Dup3(int(other.fd), int(h.fd), unix.O_CLOEXEC)
+	_ = closeFD(other)
+	h.nature = other.nature
+	return h, err
 }
 
 // connected takes the end of connecting, or of a part of the data.
