@@ -1,0 +1,84 @@
+package sockex
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// plain is what a transfer on a net.Conn has besides.
+type plain struct {
+	once func(fd int) error // step or post
+	err  error
+	wait *interrupt
+	ctx  context.Context
+	conn net.Conn
+}
+
+// turn is how many bytes are sent before the context is looked at again.
+const turn = 4 << 20
+
+// onConn sends a stream.
+func (t *transfer) onConn(ctx context.Context, c *net.TCPConn) error {
+	t.sys.plain.once = t.step
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := t.through(ctx, c, raw); err != nil {
+		_ = raw.Control(func(fd uintptr) { t.uncork(int(fd)) })
+		return err
+	}
+	return nil
+}
+
+// letters sends datagrams.
+func (t *transfer) letters(ctx context.Context, c *net.UDPConn, to netip.AddrPort) error {
+	t.sys.plain.once = t.post
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := t.setLetters(raw, to); err != nil {
+		return err
+	}
+	return t.through(ctx, c, raw)
+}
+
+// through sends by the runtime's poller, which keeps other writes away and knows the connection's deadline.
+func (t *transfer) through(ctx context.Context, c net.Conn, raw syscall.RawConn) error {
+	p := &t.sys.plain
+	p.ctx, p.conn = ctx, c
+	err := raw.Write(t.try)
+	if p.wait != nil && p.wait.end() {
+		return ctx.Err()
+	}
+	if err == nil {
+		err = p.err
+	}
+	return err
+}
+
+// try is called when the socket may have room.
+func (t *transfer) try(fd uintptr) (done bool) {
+	p := &t.sys.plain
+	for {
+		if p.err = p.ctx.Err(); p.err != nil {
+			return true
+		}
+		t.sys.budget = turn
+		if p.err = p.once(int(fd)); p.err == errYield {
+			continue
+		}
+		if p.err != unix.EAGAIN {
+			return true
+		}
+		if p.wait == nil && p.ctx.Done() != nil {
+			p.wait = newInterrupt(p.ctx, p.conn)
+		}
+		return false
+	}
+}

@@ -1,0 +1,65 @@
+package sockex
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/completion"
+)
+
+// sysTransmission is what an operation has on Linux besides.
+type sysTransmission struct {
+	once func(fd int) error // step or post
+}
+
+// portTurn is how many bytes an operation sends before others of its port have their turn.
+const portTurn = 1 << 20
+
+// start finds out what kind of socket it is.
+func (x *Transmission) start(fd uintptr) error {
+	kind, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return err
+	}
+	if kind != unix.SOCK_DGRAM {
+		x.sys.once = x.t.step
+		return nil
+	}
+	if !x.packets {
+		return ErrSocketKind
+	}
+	x.sys.once = x.t.post
+	return x.startLetters(int(fd))
+}
+
+func (x *Transmission) startLetters(fd int) (err error) {
+	if x.t.flags.has(TF_DISCONNECT) {
+		return ErrFlags
+	}
+	l := &x.t.sys.letters
+	l.segments = maxSegments
+	peer := x.To
+	if peer.IsValid() {
+		l.to, err = sockaddrFor(fd, peer)
+	} else if peer, err = x.op.Handle.RemoteAddr(); err == nil && !peer.IsValid() {
+		peer = netip.AddrPort{} // of a Unix socket: the kernel knows its limit
+	}
+	if err != nil {
+		return err
+	}
+	return x.t.checkDatagrams(datagramLimit(peer))
+}
+
+// round sends what the socket takes.
+func (x *Transmission) round(fd uintptr, _ unsafe.Pointer) (int, error) {
+	x.t.sys.budget = portTurn
+	return 0, x.sys.once(int(fd))
+}
+
+// more reports whether the operation has given way, and goes on.
+func (x *Transmission) more(op *completion.Op) bool { return op.Err == errYield }
+
+// end leaves the socket as it was.
+func (x *Transmission) end(op *completion.Op) { x.t.uncork(int(op.Handle.FD())) }
