@@ -2,7 +2,6 @@ package sockex
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 )
@@ -43,7 +42,7 @@ func TransmitPackets(ctx context.Context, c net.Conn, elements []Element, o *Pac
 	case *net.UDPConn:
 		err = t.onUDP(ctx, c, o.To)
 	default:
-		err = errors.ErrUnsupported
+		err = ErrSocketKind
 	}
 	return t.sent, t.fail(err)
 }
