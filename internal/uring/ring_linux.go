@@ -91,6 +91,7 @@ func (r *Ring) mapRings(p *params) (err error) {
 // Close releases the ring. The kernel cancels what is under way, but later: wait for it before, or it may write to memory
 // that is another's by then.
 func (r *Ring) Close() error {
+	r.forgetSelf()
 	err := unix.Close(r.fd)
 	for _, b := range r.bufs {
 		b.unmap()
