@@ -2,6 +2,7 @@ package completion
 
 import (
 	"errors"
+	"math"
 	"syscall"
 	"time"
 
@@ -77,7 +78,7 @@ func (d *epollDriver) register(h *Handle) error {
 	if h.sys.poller > 0 {
 		return nil
 	}
-	d.tags++
+	d.tags = d.tags%math.MaxInt32 + 1 // neither bellTag nor connTag
 	if err := d.poll.Add(int(h.fd), epoll.Edge, int32(h.fd), d.tags); err != nil {
 		return err
 	}

@@ -13,8 +13,11 @@ type Handle struct {
 	nature nature
 	closed atomic.Bool
 
+	loop *loop
+
 	// The loop thread's.
 	ops     *Op // under way
+	rounds  int // how many operations are between two rounds
 	closing *Op
 	sys     sysHandle
 }
@@ -86,10 +89,19 @@ func (h *Handle) leave(op *Op) bool {
 }
 
 // alone reports whether op is the only operation under way.
-func (h *Handle) alone(op *Op) bool { return h.ops == op && op.next == nil }
+func (h *Handle) alone(op *Op) bool { return h.ops == op && op.next == nil && h.rounds == 0 }
+
+// between counts the operations that are between two rounds.
+func (h *Handle) between(n int) {
+	if h != nil {
+		h.rounds += n
+	}
+}
 
 // vacant reports whether a handle is open, and nothing is under way on it.
-func (h *Handle) vacant() bool { return !h.closed.Load() && h.closing == nil && h.ops == nil }
+func (h *Handle) vacant() bool {
+	return !h.closed.Load() && h.closing == nil && h.ops == nil && h.rounds == 0
+}
 
 // Attach makes a socket, listener, file or pipe of Go's usable on the port: a *net.TCPConn, *net.TCPListener,
 // *net.UDPConn, *net.UnixConn, *os.File and the like. The Handle is a duplicate: the original stays usable and is closed by
@@ -130,7 +142,7 @@ func (p *Port) AttachFD(fd uintptr) (*Handle, error) {
 
 // attach takes fd over, and closes it if that fails. One that Go opened may not be fit for asynchronous use.
 func (l *loop) attach(fd sysFD, ofGo bool) (*Handle, error) {
-	h := &Handle{fd: fd}
+	h := &Handle{fd: fd, loop: l}
 	h.sys.init(ofGo)
 	err := h.examine()
 	if err == nil {

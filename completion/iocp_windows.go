@@ -320,7 +320,7 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 	y := op.sys
 	conn := op.Into
 	if conn == nil {
-		conn = &Handle{fd: sysFD(y.accepted)}
+		conn = &Handle{fd: sysFD(y.accepted), loop: l}
 	}
 	err = windows.Setsockopt(y.accepted, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT, (*byte)(unsafe.Pointer(&op.Handle.fd)), int32(unsafe.Sizeof(op.Handle.fd)))
 	if err == nil && !op.bare && op.Into == nil {

@@ -41,6 +41,7 @@ func FromListener(l net.Listener) (*Listener, error) {
 	if err != nil {
 		return nil, &OpError{Op: "listen", Err: err}
 	}
+	noDelay(fd)
 	return &Listener{fd: fd}, nil
 }
 

@@ -14,7 +14,7 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		op.moved = n
 		return false, nil
 	}
-	conn := &Handle{fd: sysFD(n), nature: op.Handle.nature}
+	conn := &Handle{fd: sysFD(n), nature: op.Handle.nature, loop: l}
 	if op.Into != nil {
 		if conn, err = op.Into.become(conn); err != nil {
 			return false, err

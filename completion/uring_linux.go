@@ -77,6 +77,9 @@ func newRing(entries int) (ring *uring.Ring, err error) {
 	}
 	missing, err := ring.Supports(uring.OpAccept, uring.OpConnect, uring.OpSend, uring.OpRecv, uring.OpSendMsg, uring.OpRecvMsg,
 		uring.OpRead, uring.OpWrite, uring.OpPollAdd, uring.OpShutdown, uring.OpClose, uring.OpAsyncCancel)
+	if err == nil {
+		err = ring.Allowed()
+	}
 	if err == nil && (missing >= 0 || ring.Features&uring.FeatExtArg == 0 || ring.Features&uring.FeatNoDrop == 0) {
 		err = errOldKernel
 	}
@@ -328,6 +331,12 @@ func (d *uringDriver) wait(t time.Duration, raw bool) (found bool, err error) {
 	}
 	if d.rung {
 		d.listen()
+	}
+	if d.streams != nil {
+		d.streams.publish() // what was released since the last results
+	}
+	if len(d.aside) > 0 {
+		t = 0
 	}
 	if t < 0 {
 		t = uring.Forever
