@@ -36,7 +36,7 @@ func TestServeUrgent(t *testing.T) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		for range 8 {
+		for range 4 {
 			_ = rc.Control(func(fd uintptr) {
 				_, _ = unix.Write(int(fd), []byte("0"))
 				time.Sleep(time.Millisecond)
@@ -68,7 +68,7 @@ func TestServeUnix(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 8 {
+			for range 4 {
 				_ = rc.Control(func(fd uintptr) {
 					_, _ = unix.Write(int(fd), []byte("0"))
 					time.Sleep(time.Millisecond)

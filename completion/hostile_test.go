@@ -116,9 +116,10 @@ func TestWrongUse(t *testing.T) {
 // TestServeSlowReaders has many clients that send and do not read. They take no block that another needs.
 func TestServeSlowReaders(t *testing.T) {
 	serve(t, Options{Pool: 64 << 10, Unsent: 32 << 10}, echo, func(s *serving) {
-		for range 30 {
+		much := pattern(8 << 20)
+		for range 20 {
 			c := s.dial()
-			go func() { _, _ = c.Write(pattern(8 << 20)) }()
+			go func() { _, _ = c.Write(much) }()
 		}
 		time.Sleep(50 * time.Millisecond)
 		if err := converse(s.dial(), 20); err != nil {
@@ -162,7 +163,7 @@ func sink(t *testing.T, b Backend) {
 // reaches waits until n is this.
 func reaches(t testing.TB, n *atomic.Int64, want int64) {
 	t.Helper()
-	testutil.Eventually(t, patience, func() error {
+	eventually(t, func() error {
 		if got := n.Load(); got < want {
 			return fmt.Errorf("%d of %d", got, want)
 		}
@@ -315,7 +316,7 @@ func TestServeLastWord(t *testing.T) {
 			}
 			_ = c.Close()
 		}
-		testutil.Eventually(s, patience, func() error { return s.allEnded(5, errNo) })
+		eventually(s, func() error { return s.allEnded(5, errNo) })
 	})
 }
 
