@@ -37,7 +37,7 @@ var layers = map[string]layer{
 		"internal/geodat", "internal/qqwry", "internal/xdb", "internal/ipdb", "internal/geolegacy"}},
 	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/epoll", "internal/bpf",
 		"internal/sockiter", "internal/sockevent", "internal/fdwalk", "internal/netns",
-		"internal/iphlpapi", "internal/iocp", "internal/compport", "internal/mswsock", "internal/ntpipe", "internal/unixpipe"}},
+		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe", "internal/unixpipe"}},
 	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2", "golang.org/x/text/"}, dirs: []string{"netstat", "ifstat", "geoip"}},
 	"finders": {rank: 3, peers: true, libs: []string{"github.com/BurntSushi/toml"}, dirs: []string{"internal/config", "internal/geodb"}},
 	"fetch":   {rank: 3, libs: []string{xsys}, dirs: []string{"internal/geofetch"}},

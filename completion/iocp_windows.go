@@ -10,20 +10,20 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"github.com/sockeye-net/sockeye/internal/compport"
+	"github.com/sockeye-net/sockeye/internal/iocp"
 )
 
 // iocpDriver is the backend on Windows: each step is an overlapped operation, whose packet comes through the port even
 // where it ended at once.
 type iocpDriver struct {
 	loop *loop
-	port *compport.Port
+	port *iocp.Port
 }
 
 const iocpBatch = 256
 
 func newIOCPDriver(l *loop) (*iocpDriver, error) {
-	port, err := compport.New(iocpBatch)
+	port, err := iocp.NewPort(iocpBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 		return windows.WSARecv(h, &y.bufs[0], 1, nil, &y.flags, &y.overlapped, nil)
 	}
 	if o.Handle.sys.function == 0 {
-		if o.Handle.sys.function, err = compport.Extension(h, &compport.AcceptExID); err != nil {
+		if o.Handle.sys.function, err = iocp.Extension(h, &iocp.AcceptExID); err != nil {
 			return err
 		}
 	}
@@ -214,8 +214,8 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 	if o.FirstBlock == 0 {
 		size = len(o.Buf)
 	}
-	y.room = make([]byte, size+2*compport.AddressRoom)
-	return compport.AcceptEx(o.Handle.sys.function, h, y.accepted, y.room, size, &y.overlapped)
+	y.room = make([]byte, size+2*iocp.AddressRoom)
+	return iocp.AcceptEx(o.Handle.sys.function, h, y.accepted, y.room, size, &y.overlapped)
 }
 
 // target is the socket that AcceptEx makes the connection.
@@ -232,7 +232,7 @@ func (o *Op) target() (sysFD, error) {
 // startConnect posts a ConnectEx, which wants a socket that is bound.
 func (o *Op) startConnect(h windows.Handle) (err error) {
 	if o.Handle.sys.function == 0 {
-		if o.Handle.sys.function, err = compport.Extension(h, &compport.ConnectExID); err != nil {
+		if o.Handle.sys.function, err = iocp.Extension(h, &iocp.ConnectExID); err != nil {
 			return err
 		}
 	}
@@ -250,7 +250,7 @@ func (o *Op) startConnect(h windows.Handle) (err error) {
 			return err
 		}
 	}
-	return compport.ConnectEx(o.Handle.sys.function, h, unsafe.Pointer(&o.sys.addr), n, o.Buf, &o.sys.overlapped)
+	return iocp.ConnectEx(o.Handle.sys.function, h, unsafe.Pointer(&o.sys.addr), n, o.Buf, &o.sys.overlapped)
 }
 
 func (o *Op) startFile(h windows.Handle) error {
@@ -271,9 +271,9 @@ func (d *iocpDriver) complete(op *Op) {
 	var n int
 	var err error
 	if op.Handle.nature.isSocket() {
-		n, err = compport.SocketResult(h, &y.overlapped)
+		n, err = iocp.SocketResult(h, &y.overlapped)
 	} else {
-		n, err = compport.FileResult(h, &y.overlapped)
+		n, err = iocp.FileResult(h, &y.overlapped)
 	}
 	if op.Kind == RecvFrom && (err == nil || err == windows.WSAEMSGSIZE) {
 		err = nil

@@ -1,4 +1,4 @@
-package compport
+package iocp
 
 import (
 	"fmt"
