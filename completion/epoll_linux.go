@@ -145,12 +145,15 @@ func (d *epollDriver) begin(op *Op) {
 		d.loop.off.start(d.loop, op, func() (int, error) { return blocking(op) })
 		return
 	}
-	if q := op.queue(); q.first != nil {
+	if q := op.queue(); q.first != nil && op.takesTurn() {
 		q.push(op)
 		return
 	}
 	d.run(op)
 }
+
+// takesTurn reports whether an operation is behind those that wait: one that ends what they wait for must not be.
+func (o *Op) takesTurn() bool { return o.Kind != Shutdown && o.Kind != Poll }
 
 func (o *Op) queue() *waiters { return &o.host().sys.wait[o.direction()] }
 
