@@ -236,6 +236,8 @@ func checkGreeting(b []byte, plain, sender bool) error {
 		return fmt.Errorf("%w; it begins with %q", ErrStranger, b[:min(len(b), greetingSize)])
 	case b[8] != version:
 		return &VersionError{Theirs: int(b[8]), Ours: version}
+	case b[9] != modePlain && b[9] != modeSecret || b[10] != 0 || b[11] != 0:
+		return fmt.Errorf("%w: a greeting that ends with % x", errProtocol, b[9:])
 	case b[9] == modePlain && !plain:
 		return fmt.Errorf("the %s has --plain and this end has not: %w", who, ErrMode)
 	case b[9] != modePlain && plain:

@@ -81,10 +81,11 @@ func (r *receiving) offered(ctx context.Context, h head) error {
 	res.Status = v.status
 	switch {
 	case err != nil:
-		res.Status, res.Err = Failed, err
+		res.Status, res.Err, res.Lost = Failed, err, true
 	case v.text != "":
 		res.Err = errors.New(v.text)
 	}
+	res.Held = t.at
 	r.done(res)
 	return err
 }

@@ -50,11 +50,13 @@ type Result struct {
 	Size   int64
 	Offset int64 // what the receiver had before, of the same content
 	Sent   int64 // bytes of content over the connection
+	Held   int64 // what the receiver has now, whole or not; at the receiver
 	Hash   [hashSize]byte
 	Hashed bool // Hash is the SHA-256 of the whole file
 	Status Status
 	Grew   bool  // the sender's file is longer by now
 	Err    error // why it is not there
+	Lost   bool  // because the connection ended, of which Err tells
 }
 
 // Send connects to a receiver and sends the sources, one after the other. The error is what ended the connection; what is
@@ -179,7 +181,7 @@ func (s *sending) all(ctx context.Context, sources []Source) error {
 func (s *sending) rest(sources []Source, err error) {
 	for i := range sources {
 		src := &sources[i]
-		s.done(&Result{Peer: s.peer, Name: src.Name, Path: src.Path, Dir: src.Dir, Size: src.Size, Status: Failed, Err: err})
+		s.done(&Result{Peer: s.peer, Name: src.Name, Path: src.Path, Dir: src.Dir, Size: src.Size, Status: Failed, Err: err, Lost: true})
 	}
 }
 
@@ -292,7 +294,7 @@ func (s *sending) part(o *outgoing) {
 		}
 	default:
 		if o.failure == nil {
-			o.failure = s.gone()
+			o.failure, o.Lost = s.gone(), true
 		}
 	}
 	if o.failure != nil {

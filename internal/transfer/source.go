@@ -60,6 +60,9 @@ func sources(p string, skipped func(path, why string)) ([]Source, error) {
 	}
 	var all []Source
 	err = filepath.WalkDir(p+string(filepath.Separator), func(file string, d fs.DirEntry, err error) error {
+		if last := len(all) - 1; err != nil && last >= 0 && all[last].Path == file { // a folder, which it tells of twice
+			all = all[:last]
+		}
 		s, why := inside(p, base, file, d, err)
 		if why != "" {
 			skipped(file, why)
@@ -116,15 +119,18 @@ func baseName(p string) (string, error) {
 	return base, nil
 }
 
-// reason is the error without the path, which the other end knows by another name.
+// reason is the error without the paths, which the other end knows by another name.
 func reason(err error) string {
-	var p *fs.PathError
-	var l *os.LinkError
-	switch {
-	case errors.As(err, &p):
-		return p.Err.Error()
-	case errors.As(err, &l):
-		return l.Err.Error()
+	for {
+		var p *fs.PathError
+		var l *os.LinkError
+		switch {
+		case errors.As(err, &p):
+			err = p.Err
+		case errors.As(err, &l):
+			err = l.Err
+		default:
+			return err.Error()
+		}
 	}
-	return err.Error()
 }

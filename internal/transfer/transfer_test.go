@@ -58,7 +58,11 @@ func startReceiver(t *testing.T, dir string, cfg ServeConfig) *receiver {
 	}
 	r.addr = l.Addr().String()
 	cfg.Done = func(f *Result) { r.mu.Lock(); defer r.mu.Unlock(); r.files = append(r.files, *f) }
-	cfg.Closed = func(_ netip.AddrPort, _ int, err error) { r.mu.Lock(); defer r.mu.Unlock(); r.closed = append(r.closed, err) }
+	cfg.Closed = func(_ netip.AddrPort, _ int, err error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.closed = append(r.closed, err)
+	}
 	if !cfg.Plain && cfg.Passphrase == "" {
 		cfg.Passphrase = phrase
 	}
@@ -136,6 +140,10 @@ func tree(t *testing.T, top string) map[string]string {
 		rel, _ := filepath.Rel(top, path)
 		if d.IsDir() {
 			all[rel] = "folder"
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			all[rel] = d.Type().String()
 			return nil
 		}
 		b, err := os.ReadFile(path)

@@ -1,0 +1,643 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sockeye-net/sockeye/internal/testutil"
+)
+
+// talker is a sender made by hand: it says what it likes.
+type talker struct {
+	t *testing.T
+	l *link
+}
+
+func dialPlain(t *testing.T, addr string) *talker {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	l := newLink(c.(*net.TCPConn), 5*time.Second, true)
+	if err := l.greet(true); err != nil {
+		t.Fatal(err)
+	}
+	return &talker{t, l}
+}
+
+func (k *talker) say(frames ...[]byte) {
+	k.t.Helper()
+	if err := k.l.send(slices.Concat(frames...)); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// hear is the next frame.
+func (k *talker) hear() (kind, []byte) {
+	k.t.Helper()
+	h, err := k.l.next()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	b, err := k.l.body(h)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return h.kind, b
+}
+
+// verdict is the next frame, which must be a result.
+func (k *talker) verdict(want Status, text string) {
+	k.t.Helper()
+	got, b := k.hear()
+	v, err := parseVerdict(b)
+	if got != result || err != nil || v.status != want || !strings.Contains(v.text, text) {
+		k.t.Fatalf("frame %d, %v %q, %v; want %v %q", got, v.status, v.text, err, want, text)
+	}
+}
+
+// over checks that the receiver closes.
+func (k *talker) over() {
+	k.t.Helper()
+	for {
+		h, err := k.l.next()
+		if errors.Is(err, ErrBroken) {
+			return
+		}
+		if err == nil {
+			_, err = k.l.body(h)
+		}
+		if err != nil {
+			k.t.Fatalf("not closed: %v", err)
+		}
+	}
+}
+
+// small is a whole small file in frames.
+func small(name string, content []byte) []byte {
+	o := Offer{Name: name, Size: int64(len(content)), eager: true}
+	b := o.put(nil)
+	if len(content) > 0 {
+		b = append(head{data, uint32(len(content))}.put(b), content...)
+	}
+	return putHash(b, end, sha256.Sum256(content))
+}
+
+func TestEvilNames(t *testing.T) {
+	testutil.CheckLeaks(t)
+	top := t.TempDir()
+	dir := filepath.Join(top, "dir")
+	write(t, filepath.Join(top, "outside", "secret"), []byte("secret"))
+	write(t, filepath.Join(dir, "inside", "f"), []byte("f"))
+	if err := errors.Join(os.Symlink("../outside", filepath.Join(dir, "out")), os.Symlink(top, filepath.Join(dir, "abs")),
+		os.Symlink("../outside/new", filepath.Join(dir, "dangling")), os.Symlink("../outside/secret", filepath.Join(dir, "hit"))); err != nil {
+		testutil.Lack(t, "no symbolic links: "+err.Error())
+	}
+	r := startReceiver(t, dir, ServeConfig{Plain: true, Force: true})
+	before := tree(t, filepath.Join(top, "outside"))
+	for _, name := range []string{"../x", "..", ".", "/x", "/etc/passwd", "a/../../x", "a/..", "inside/../../x", "a//x", "a/", "a/.", "x\x00y",
+		"x" + PartSuffix, "X.SOCKEYE-PART", "a/x" + PartSuffix + "/y", strings.Repeat("a", 256), strings.Repeat("a/", maxName/2),
+		"out/new", "out/secret", "abs/new", "out", "abs", "inside"} {
+		for _, content := range [][]byte{[]byte("evil"), nil} {
+			k := dialPlain(t, r.addr)
+			k.say(small(name, content))
+			if name == "out" || name == "abs" { // force replaces the link itself
+				k.verdict(Received, "")
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(map[string]string{"out": "../outside", "abs": top}[name], filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				k.verdict(Refused, "")
+			}
+			big := Offer{Name: name, Size: 1 << 30}
+			if name != "out" && name != "abs" {
+				k.say(big.put(nil))
+				k.verdict(Refused, "")
+				k.say((&Offer{Name: name, Dir: true}).put(nil))
+				if name != "inside" {
+					k.verdict(Refused, "")
+				} else {
+					k.verdict(Same, "")
+				}
+			}
+			k.say(head{kind: bye}.put(nil))
+			if got, _ := k.hear(); got != bye {
+				t.Errorf("%q: frame %d", name, got)
+			}
+		}
+	}
+	k := dialPlain(t, r.addr)
+	k.say(small("dangling", []byte("x")), small("hit", []byte("x")))
+	k.verdict(Received, "")
+	k.verdict(Received, "")
+	for _, name := range []string{"dangling", "hit"} {
+		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	same := tree(t, filepath.Join(top, "outside"))
+	if fmt.Sprint(same) != fmt.Sprint(before) {
+		t.Errorf("outside: %v, was %v", same, before)
+	}
+	noParts(t, dir)
+	k.l.wire.Close()
+	r.end()
+}
+
+// A part that is a link, or a FIFO, or a folder, is not written to.
+func TestEvilParts(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "dir")
+	victim := write(t, filepath.Join(dir, "victim"), []byte("victim"))
+	write(t, filepath.Join(dir, "folder"+PartSuffix, "x"), nil)
+	if err := os.Symlink("victim", filepath.Join(dir, "link"+PartSuffix)); err != nil {
+		testutil.Lack(t, "no symbolic links: "+err.Error())
+	}
+	r := startReceiver(t, dir, ServeConfig{Plain: true})
+	k := dialPlain(t, r.addr)
+	k.say(small("link", []byte("x")), small("folder", []byte("x")))
+	k.verdict(Failed, "is no file")
+	k.verdict(Failed, "is no file")
+	if b, err := os.ReadFile(victim); err != nil || string(b) != "victim" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestWindowsNames(t *testing.T) {
+	for _, name := range []string{"CON", "con.txt", "a/NUL", "nul.tar.gz", "COM1", "com¹.x", "LPT9", "AUX .txt", "CONIN$", "C:", "C:\\x", "a\\..\\b", "a:stream",
+		"x.", "x ", "a?", "a*", "a<", "a|b", "a\"", "a\x1fb", "\xff", "..\\x", "\\\\host\\share"} {
+		if err := checkName(name, true); err == nil {
+			t.Errorf("%q passes on Windows", name)
+		}
+	}
+	for _, name := range []string{"a", "日本語", "COM", "COM10", "CONSOLE", "a.b.c", "nul_", ".x", "é", "x y"} {
+		if err := errors.Join(checkName(name, true), checkName(name, false)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(checkName("C:", false), checkName("a\\b", false), checkName("CON", false), checkName("x.", false)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPartName(t *testing.T) {
+	for name, want := range map[string]string{"a": "a" + PartSuffix, "d/e/a": "d/e/a" + PartSuffix} {
+		if got := partName(name); got != want {
+			t.Error(got)
+		}
+	}
+	long := partName("d/" + strings.Repeat("é", 127))
+	other := partName("d/" + strings.Repeat("é", 126) + "è")
+	if len(long) > 2+maxElement || long == other || !strings.HasPrefix(long, "d/éé") || !strings.HasSuffix(long, PartSuffix) || strings.ContainsRune(long, '\ufffd') {
+		t.Errorf("%q (%d), %q", long, len(long), other)
+	}
+}
+
+// What is against the protocol ends the connection, and leaves nothing that could be taken for a file.
+func TestProtocolViolations(t *testing.T) {
+	testutil.CheckLeaks(t)
+	big := Offer{Name: "big", Size: 1 << 20}
+	content := random(1, 1<<20)
+	dataFrame := func(n int) []byte { return append(head{data, uint32(n)}.put(nil), content[:n]...) }
+	hash := putHash(nil, end, sha256.Sum256(content))
+	for name, frames := range map[string][][]byte{
+		"data without an offer":     {dataFrame(10)},
+		"end without an offer":      {hash},
+		"unknown kind":              {{99, 0, 0, 0, 0, 0, 0, 0}},
+		"kind 0":                    {{0, 0, 0, 0, 0, 0, 0, 0}},
+		"reserved bytes":            {{byte(offer), 1, 0, 0, 0, 0, 0, 30}},
+		"endless offer":             {{byte(offer), 0, 0, 0, 0xff, 0xff, 0xff, 0xff}},
+		"empty data":                {{byte(data), 0, 0, 0, 0, 0, 0, 0}},
+		"offer of too little":       {head{offer, offerSize + 1}.put(nil), make([]byte, 10)},
+		"negative size":             {(&Offer{Name: "x", Size: -1}).put(nil)},
+		"folder with a size":        {(&Offer{Name: "x", Dir: true, Size: 1}).put(nil)},
+		"eager and large":           {(&Offer{Name: "x", Size: eagerSize + 1, eager: true}).put(nil)},
+		"receiver's frame":          {verdict{Received, ""}.put(nil)},
+		"data before begin":         {big.put(nil), dataFrame(10)},
+		"begin in the middle":       {big.put(nil), putBegin(nil, 5), dataFrame(10)},
+		"begin beyond":              {big.put(nil), putBegin(nil, 1<<40)},
+		"begin below zero":          {big.put(nil), putBegin(nil, -1)},
+		"more than offered":         {big.put(nil), putBegin(nil, 0), dataFrame(1 << 20), dataFrame(1)},
+		"less than offered":         {big.put(nil), putBegin(nil, 0), dataFrame(1<<20 - 1), hash},
+		"two begins":                {big.put(nil), putBegin(nil, 0), putBegin(nil, 0)},
+		"offer in content":          {big.put(nil), putBegin(nil, 0), dataFrame(10), big.put(nil)},
+		"bye in content":            {big.put(nil), putBegin(nil, 0), dataFrame(10), head{kind: bye}.put(nil)},
+		"eager and more":            {(&Offer{Name: "x", Size: 1, eager: true}).put(nil), dataFrame(2)},
+		"refused and too much":      {(&Offer{Name: "../x", Size: 1, eager: true}).put(nil), dataFrame(1 << 20)},
+		"refused and another offer": {(&Offer{Name: "../x", Size: 1, eager: true}).put(nil), big.put(nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := startReceiver(t, dir, ServeConfig{Plain: true})
+			k := dialPlain(t, r.addr)
+			_ = k.l.send(slices.Concat(frames...)) // the receiver may close before all is written
+			_ = k.l.wire.CloseWrite()
+			_, _ = io.Copy(io.Discard, k.l.wire) // its answers, until it closes
+			testutil.Eventually(t, 5*time.Second, func() error {
+				if e := r.endings(); len(e) != 1 || errors.Is(e[0], errProtocol) == (name == "offer of too little") {
+					return fmt.Errorf("ended with %v", e)
+				}
+				return nil
+			})
+			for file := range tree(t, dir) {
+				if file != "." && !strings.HasSuffix(file, PartSuffix) {
+					t.Errorf("%s is there", file)
+				}
+			}
+		})
+	}
+}
+
+// A checksum that is wrong leaves neither the file nor a part; the next file is taken all the same.
+func TestWrongChecksum(t *testing.T) {
+	dir := t.TempDir()
+	r := startReceiver(t, dir, ServeConfig{Plain: true})
+	k := dialPlain(t, r.addr)
+	bad := small("bad", []byte("content"))
+	bad[len(bad)-1] ^= 1
+	k.say(bad, small("good", []byte("content")))
+	k.verdict(Failed, "checksum")
+	k.verdict(Received, "")
+	big := Offer{Name: "big", Size: 1 << 20}
+	k.say(big.put(nil))
+	if got, b := k.hear(); got != answer || !bytes.Equal(b, make([]byte, 9)) {
+		t.Fatalf("frame %d, % x", got, b)
+	}
+	k.say(putBegin(nil, 0), head{data, 1 << 20}.put(nil), make([]byte, 1<<20), putHash(nil, end, [32]byte{}))
+	k.verdict(Failed, "checksum")
+	if all := tree(t, dir); len(all) != 2 || all["good"] == "" {
+		t.Error(all)
+	}
+}
+
+// Two senders of one name: the second is refused while the first is at it.
+func TestSameName(t *testing.T) {
+	dir := t.TempDir()
+	r := startReceiver(t, dir, ServeConfig{Plain: true})
+	first, second := dialPlain(t, r.addr), dialPlain(t, r.addr)
+	big := Offer{Name: "f", Size: 1 << 20}
+	first.say(big.put(nil))
+	first.hear()
+	second.say(big.put(nil))
+	second.verdict(Refused, "from somebody else")
+	first.say(putBegin(nil, 0), head{data, 5}.put(nil), []byte("hello"))
+	first.l.wire.Close()
+	testutil.Eventually(t, 5*time.Second, func() error {
+		if len(r.endings()) == 0 {
+			return errors.New("still there")
+		}
+		return nil
+	})
+	second.say(big.put(nil))
+	if got, b := second.hear(); got != answer || b[8] != 5 {
+		t.Errorf("frame %d, % x", got, b)
+	}
+}
+
+// proxy is between sender and receiver. change is given what goes to the receiver, with where it is in the stream.
+func proxy(t *testing.T, to string, change func(at int64, b []byte) error) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go through(c, to, change)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func through(c net.Conn, to string, change func(at int64, b []byte) error) {
+	defer c.Close()
+	up, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer up.Close()
+	go func() { // without splice(2), whose pipes package net keeps
+		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{up})
+		c.Close()
+	}()
+	b := make([]byte, 4096)
+	for at := int64(0); ; {
+		n, err := c.Read(b)
+		if n > 0 && change(at, b[:n]) != nil {
+			return
+		}
+		if _, e := up.Write(b[:n]); e != nil || err != nil {
+			return
+		}
+		at += int64(n)
+	}
+}
+
+// Bits that are changed on the way: with a passphrase nothing wrong gets through, wherever it is changed; without one the
+// checksum sees what the content has suffered.
+func TestTampering(t *testing.T) {
+	testutil.CheckLeaks(t)
+	content := random(3, 1<<20)
+	path := write(t, filepath.Join(t.TempDir(), "f"), content)
+	dir := t.TempDir()
+	r := startReceiver(t, dir, ServeConfig{})
+	for _, where := range []int64{0, 8, 9, greetingSize, 20, 100, 300, 700, 1500, 1700, 1800, 5000, 500_000, 1_040_000} {
+		addr := proxy(t, r.addr, func(at int64, b []byte) error {
+			if i := where - at; i >= 0 && i < int64(len(b)) {
+				b[i] ^= 0x10
+			}
+			return nil
+		})
+		got, err := send(t, addr, SendConfig{Idle: 2 * time.Second}, path)
+		if err == nil {
+			t.Errorf("byte %d: %+v", where, got[0])
+		}
+		if _, err := os.Stat(filepath.Join(dir, "f")); err == nil {
+			t.Fatalf("byte %d: the file is there", where)
+		}
+		_ = os.Remove(filepath.Join(dir, "f"+PartSuffix)) // so that the next one sends all of it
+	}
+	if got, err := send(t, r.addr, SendConfig{}, path); err != nil || got[0].Hash != sha256.Sum256(content) {
+		t.Error(got, err)
+	}
+	plain := startReceiver(t, t.TempDir(), ServeConfig{Plain: true})
+	addr := proxy(t, plain.addr, func(at int64, b []byte) error {
+		if i := 500_000 - at; i >= 0 && i < int64(len(b)) {
+			b[i] ^= 0x10
+		}
+		return nil
+	})
+	if got, err := send(t, addr, SendConfig{Plain: true}, path); err != nil || got[0].Status != Failed || !strings.Contains(got[0].Err.Error(), "checksum") {
+		t.Errorf("plain: %+v, %v", got, err)
+	}
+	r.end()
+	plain.end()
+}
+
+// Somebody in between who speaks TLS to both ends gets nowhere, since the key exchange is bound to the connection.
+func TestInTheMiddle(t *testing.T) {
+	r := startReceiver(t, t.TempDir(), ServeConfig{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	seen := make(chan string, 1)
+	go func() { seen <- middle(l, r.addr) }()
+	path := write(t, filepath.Join(t.TempDir(), "f"), []byte("secret"))
+	if _, err := send(t, l.Addr().String(), SendConfig{}, path); !errors.Is(err, ErrPassphrase) {
+		t.Error(err)
+	}
+	if s := <-seen; s != "" {
+		t.Error(s)
+	}
+	if e := r.endings(); len(e) != 1 || !errors.Is(e[0], ErrGuess) {
+		t.Error(e)
+	}
+}
+
+// middle passes on what both say inside of TLS.
+func middle(l net.Listener, to string) string {
+	c, err := l.Accept()
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	up, err := net.Dial("tcp", to)
+	if err != nil {
+		return err.Error()
+	}
+	defer up.Close()
+	a, b := newLink(c.(*net.TCPConn), time.Second*5, false), newLink(up.(*net.TCPConn), 5*time.Second, true)
+	if err := errors.Join(a.greet(false), b.greet(false)); err != nil {
+		return err.Error()
+	}
+	cert, err := certificate()
+	if err != nil {
+		return err.Error()
+	}
+	if err := terminate(a, b, cert); err != nil {
+		return err.Error()
+	}
+	for _, step := range []struct {
+		from, to *link
+		kind     kind
+	}{{a, b, share}, {b, a, share}, {a, b, confirm}} {
+		body, err := step.from.expect(step.kind)
+		if err != nil {
+			return err.Error()
+		}
+		if err := step.to.send(append(head{step.kind, uint32(len(body))}.put(nil), body...)); err != nil {
+			return err.Error()
+		}
+	}
+	h, err := b.next()
+	if err != nil || h.kind != result {
+		return fmt.Sprintf("the receiver answers with frame %d, %v", h.kind, err)
+	}
+	body, _ := b.body(h)
+	_ = a.send(append(head{result, h.size}.put(nil), body...))
+	return ""
+}
+
+// A peer that stops is given up, at either end; one that only hashes is not.
+func TestSilence(t *testing.T) {
+	testutil.CheckLeaks(t)
+	const idle = 500 * time.Millisecond
+	path := write(t, filepath.Join(t.TempDir(), "f"), random(1, 40<<20))
+	for _, m := range modes {
+		var stop atomic.Bool
+		hang := make(chan struct{})
+		recv := m.recv
+		recv.Idle = idle
+		r := startReceiver(t, t.TempDir(), recv)
+		addr := proxy(t, r.addr, func(at int64, _ []byte) error {
+			if at > 1<<20 && stop.CompareAndSwap(false, true) {
+				<-hang
+				return io.EOF
+			}
+			return nil
+		})
+		cfg := m.send
+		cfg.Idle = 10 * idle // the receiver finds out first
+		go func() { time.Sleep(3 * idle); close(hang) }()
+		if _, err := send(t, addr, cfg, path); !errors.Is(err, ErrBroken) {
+			t.Errorf("%s: %v", m.name, err)
+		}
+		if e := r.endings(); len(e) != 1 || !errors.Is(e[0], ErrSilent) {
+			t.Errorf("%s: receiver: %v", m.name, e)
+		}
+		r.end()
+	}
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // who says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	if _, err := send(t, mute.Addr().String(), SendConfig{Plain: true, Idle: idle}, path); !errors.Is(err, ErrSilent) {
+		t.Error(err)
+	}
+}
+
+// A receiver that takes nothing but says that it is there is waited for; one that stops saying so is given up.
+func TestStalledReceiver(t *testing.T) {
+	testutil.CheckLeaks(t)
+	path := write(t, filepath.Join(t.TempDir(), "f"), random(1, 64<<20))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ended := make(chan time.Time, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		k := newLink(c.(*net.TCPConn), 10*time.Second, false)
+		_ = k.greet(true)
+		_, _ = k.expect(offer)
+		_ = k.send(held{}.put(nil))
+		for range 6 {
+			time.Sleep(300 * time.Millisecond)
+			_ = k.send(head{kind: still}.put(nil))
+		}
+		ended <- time.Now()
+		time.Sleep(2 * time.Second)
+	}()
+	_, err = send(t, l.Addr().String(), SendConfig{Plain: true, Idle: time.Second}, path)
+	if waited := time.Since(<-ended); !errors.Is(err, ErrSilent) || waited < 500*time.Millisecond || waited > 3*time.Second {
+		t.Errorf("%v, %v after the last sign", err, waited)
+	}
+}
+
+func TestStrangers(t *testing.T) {
+	testutil.CheckLeaks(t)
+	r := startReceiver(t, t.TempDir(), ServeConfig{})
+	for _, text := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "x", ""} {
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, text)
+		_ = c.(*net.TCPConn).CloseWrite()
+		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		b, _ := io.ReadAll(c) // a reset where text was left unread
+		if len(b) > 0 && !bytes.Equal(b, greeting(false)) {
+			t.Errorf("%q is answered with %q", text, b)
+		}
+		c.Close()
+	}
+	testutil.Eventually(t, 5*time.Second, func() error {
+		e := r.endings()
+		if len(e) != 4 {
+			return fmt.Errorf("%v", e)
+		}
+		n := 0
+		for _, err := range e {
+			if errors.Is(err, ErrStranger) {
+				n++
+			}
+		}
+		if n != 3 {
+			return fmt.Errorf("%d strangers: %v", n, e)
+		}
+		return nil
+	})
+	r.end()
+}
+
+func TestVersion(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b := greeting(false)
+			b[8] = 2
+			_, _ = c.Write(b)
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	path := write(t, filepath.Join(t.TempDir(), "f"), nil)
+	_, err = send(t, l.Addr().String(), SendConfig{}, path)
+	var v *VersionError
+	if !errors.As(err, &v) || v.Theirs != 2 || !strings.Contains(err.Error(), "speaks version 2 of the protocol and this one 1: update sockeye at this end") {
+		t.Error(err)
+	}
+}
+
+// An interrupt on either side ends both, keeps the part, and leaves nothing open.
+func TestCancel(t *testing.T) {
+	testutil.CheckLeaks(t)
+	content := random(7, 32<<20)
+	path := write(t, filepath.Join(t.TempDir(), "f"), content)
+	list, err := Sources([]string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modes {
+		for _, sender := range []bool{true, false} {
+			dir := t.TempDir()
+			r := startReceiver(t, dir, m.recv)
+			ctx, cancel := context.WithCancel(context.Background())
+			cfg := m.send
+			cfg.Passphrase = phrase
+			cfg.Progress = func(p *Progress) {
+				switch {
+				case p.Done < 8<<20:
+				case sender:
+					cancel()
+				default:
+					go r.end()
+				}
+			}
+			err := Send(ctx, r.addr, list, &cfg)
+			if want := map[bool]error{true: context.Canceled, false: ErrBroken}[sender]; !errors.Is(err, want) {
+				t.Errorf("%s, sender %v: %v", m.name, sender, err)
+			}
+			cancel()
+			r.end()
+			part, err := os.ReadFile(filepath.Join(dir, "f"+PartSuffix))
+			if err != nil || len(part) == 0 || len(part) == len(content) || !bytes.HasPrefix(content, part) {
+				t.Errorf("%s, sender %v: %d bytes, %v", m.name, sender, len(part), err)
+			}
+			again := startReceiver(t, dir, m.recv)
+			got, err := send(t, again.addr, m.send, path)
+			if err != nil || got[0].Offset != int64(len(part)) || got[0].Hash != sha256.Sum256(content) {
+				t.Errorf("%s: %+v, %v", m.name, got, err)
+			}
+			again.end()
+		}
+	}
+}
