@@ -29,10 +29,25 @@ func (t *transfer) onConn(ctx context.Context, c *net.TCPConn) error {
 		return err
 	}
 	if err := t.through(ctx, c, raw); err != nil {
-		_ = raw.Control(func(fd uintptr) { t.uncork(int(fd)) })
+		_ = raw.Control(func(fd uintptr) {
+			t.uncork(int(fd))
+			err = t.explain(int(fd), err)
+		})
 		return err
 	}
 	return nil
+}
+
+// explain says what EPIPE is, if the socket was not shut down: it has no connection. If bytes were taken it had one, which
+// was reset; the number of that was lost in a sendfile that had moved some of them.
+func (t *transfer) explain(fd int, err error) error {
+	switch {
+	case err != unix.EPIPE || connected(fd):
+		return err
+	case t.sent > 0:
+		return unix.ECONNRESET
+	}
+	return unix.ENOTCONN
 }
 
 // letters sends datagrams.

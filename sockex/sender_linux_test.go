@@ -1,6 +1,7 @@
 package sockex
 
 import (
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,3 +28,11 @@ func (s *sender) uncorked(e *end) {
 		}
 	})
 }
+
+func setReadBuffer(fd uintptr, n int) {
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, n)
+}
+
+func connectUDP(uintptr, netip.AddrPort) { panic("the port does it") }
+
+func onWine() bool { return false }

@@ -262,16 +262,24 @@ func text(n int) []byte {
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
+// inbox receives datagrams: a *net.UDPConn, or, since those do not work under Wine, a socket of the port.
+type inbox struct {
+	*net.UDPConn
+	handle *completion.Handle
+	addr   netip.AddrPort
+}
+
 // udpEnds is a sender of datagrams, connected or not, and its receiver.
-func (s *sender) udpEnds(network string, connected bool) (*end, *net.UDPConn) {
+func (s *sender) udpEnds(network string, connected bool) (*end, *inbox) {
 	s.Helper()
-	host := "127.0.0.1:0"
+	host := netip.MustParseAddrPort("127.0.0.1:0")
 	if network == "udp6" {
-		host = "[::1]:0"
+		host = netip.MustParseAddrPort("[::1]:0")
 	}
-	a, err := net.ResolveUDPAddr(network, host)
-	s.must(err)
-	to, err := net.ListenUDP(network, a)
+	if s.port != nil {
+		return s.portUDP(network, host, connected)
+	}
+	to, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(host))
 	if err != nil {
 		testutil.Lack(s, err.Error())
 	}
@@ -281,30 +289,71 @@ func (s *sender) udpEnds(network string, connected bool) (*end, *net.UDPConn) {
 	if connected {
 		from, err = net.DialUDP(network, nil, to.LocalAddr().(*net.UDPAddr))
 	} else {
-		from, err = net.ListenUDP(network, a)
+		from, err = net.ListenUDP(network, net.UDPAddrFromAddrPort(host))
 	}
 	s.must(err)
 	s.Cleanup(func() { _ = from.Close() })
-	e := &end{conn: from}
-	if s.port != nil {
-		e.handle, err = s.port.Attach(from)
-		s.must(err)
-		s.Cleanup(func() { _ = e.handle.Close() })
-	}
-	return e, to
+	return &end{conn: from}, &inbox{UDPConn: to, addr: to.LocalAddr().(*net.UDPAddr).AddrPort()}
 }
 
-// datagram reads one.
-func (s *sender) datagram(c *net.UDPConn) []byte {
+func (s *sender) portUDP(network string, host netip.AddrPort, connected bool) (*end, *inbox) {
+	s.Helper()
+	var all [2]*completion.Handle
+	for i := range all {
+		h, err := s.port.Socket(network)
+		if err != nil {
+			testutil.Lack(s, err.Error())
+		}
+		s.Cleanup(func() { _ = h.Close() })
+		s.must(h.Bind(host))
+		all[i] = h
+	}
+	setReadBuffer(all[1].FD(), 4<<20)
+	to, err := all[1].LocalAddr()
+	s.must(err)
+	if connected {
+		op := &completion.Op{Kind: completion.Connect, Handle: all[0], Addr: to}
+		if runtime.GOOS == "windows" { // ConnectEx is for streams
+			connectUDP(all[0].FD(), to)
+		} else {
+			s.run(op)
+			s.must(op.Err)
+		}
+	}
+	return &end{handle: all[0]}, &inbox{handle: all[1], addr: to}
+}
+
+// datagram reads one; nil where none comes within the time.
+func (s *sender) datagram(in *inbox, limit time.Duration) []byte {
 	s.Helper()
 	b := make([]byte, 70000)
-	s.must(c.SetReadDeadline(time.Now().Add(5 * time.Second)))
-	n, err := c.Read(b)
+	if in.handle != nil {
+		op := &completion.Op{Kind: completion.Recv, Handle: in.handle, Buf: b, Timeout: limit}
+		s.run(op)
+		if errors.Is(op.Err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		s.must(op.Err)
+		return b[:op.N]
+	}
+	s.must(in.SetReadDeadline(time.Now().Add(limit)))
+	n, err := in.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
 	s.must(err)
 	return b[:n]
 }
 
-func addrOf(c net.Conn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
+// closeInbox closes the receiver.
+func (s *sender) closeInbox(in *inbox) {
+	s.Helper()
+	if in.handle != nil {
+		s.must(in.handle.Close())
+		return
+	}
+	s.must(in.Close())
+}
 
 func (s *sender) wantsIs(err, want error) {
 	s.Helper()

@@ -31,9 +31,11 @@ type Transmission struct {
 	opts     PacketOptions
 	packets  bool
 
-	begun   bool
-	limit   time.Duration // the caller's Timeout, for all rounds together
-	started time.Time
+	begun    bool
+	limit    time.Duration // the caller's Timeout, for all rounds together
+	until    time.Time
+	farewell farewell
+	leaving  bool // everything is sent, and the connection is being ended
 }
 
 // NewTransmitFile makes an operation that sends head, file and tail on a stream; see [TransmitFile]. On Linux a file that
@@ -88,11 +90,8 @@ func (x *Transmission) Sent() int64 { return x.sent }
 
 // prepare checks what is to be sent, when the operation begins.
 func (x *Transmission) prepare() error {
-	x.begun, x.sent = true, 0
-	x.limit, x.started = x.op.Timeout, time.Time{}
-	if x.limit > 0 {
-		x.started = time.Now()
-	}
+	x.begun, x.sent, x.leaving = true, 0, false
+	x.limit, x.until = x.op.Timeout, deadlineAfter(x.op.Timeout)
 	x.t.pieces = x.t.three[:0]
 	if x.packets {
 		return x.t.setElements(x.elements, &x.opts)
@@ -102,18 +101,29 @@ func (x *Transmission) prepare() error {
 
 // next is called when a round has ended, and begins another or ends the operation.
 func (x *Transmission) next(op *completion.Op) bool {
-	if x.begun && x.more(op) {
-		return x.wait(op)
+	if x.begun && x.goOn(op) {
+		return true
 	}
 	x.finish(op)
 	return x.Next != nil && x.Next(x)
 }
 
-// wait has what is left of the time be the limit of the next round.
-func (x *Transmission) wait(op *completion.Op) bool {
-	if x.limit > 0 {
-		op.Timeout = max(x.limit-time.Since(x.started), 1)
+// goOn makes op the next round, if there is one: of sending, or of ending the connection.
+func (x *Transmission) goOn(op *completion.Op) bool {
+	switch {
+	case x.leaving:
+		return x.farewell.next(op)
+	case x.more(op):
+		if x.limit > 0 {
+			op.Timeout = max(time.Until(x.until), 1)
+		}
+		return true
+	case op.Err != nil || !x.t.flags.has(TF_DISCONNECT):
+		return false
 	}
+	x.leaving = true
+	x.end(op)
+	x.farewell.begin(op, x.t.flags.has(TF_REUSE_SOCKET), x.until)
 	return true
 }
 
@@ -121,11 +131,12 @@ func (x *Transmission) finish(op *completion.Op) {
 	if x.begun {
 		x.end(op)
 		op.Timeout = x.limit
+		op.Err = x.explain(op)
 	}
 	x.sent = x.t.sent
 	op.N = int(min(x.sent, math.MaxInt))
 	op.Err = wrap(x.t.name, x.sent, op.Err)
-	op.Kind, op.How, op.Buf = completion.Call, completion.Out, nil
+	op.Kind, op.How, op.Call, op.Offset = completion.Call, completion.Out, x.call, 0
 	x.begun = false
 	x.t.reset()
 }

@@ -15,7 +15,7 @@ type sysTransmission struct {
 }
 
 // portTurn is how many bytes an operation sends before others of its port have their turn.
-const portTurn = 1 << 20
+const portTurn = 4 << 20
 
 // start finds out what kind of socket it is.
 func (x *Transmission) start(fd uintptr) error {
@@ -60,6 +60,11 @@ func (x *Transmission) round(fd uintptr, _ unsafe.Pointer) (int, error) {
 
 // more reports whether the operation has given way, and goes on.
 func (x *Transmission) more(op *completion.Op) bool { return op.Err == errYield }
+
+// explain is the operation's error, as far as it can be told.
+func (x *Transmission) explain(op *completion.Op) error {
+	return x.t.explain(int(op.Handle.FD()), op.Err)
+}
 
 // end leaves the socket as it was.
 func (x *Transmission) end(op *completion.Op) { x.t.uncork(int(op.Handle.FD())) }

@@ -26,6 +26,8 @@ func (x *Transmission) round(uintptr, unsafe.Pointer) (int, error) { return 0, e
 
 func (x *Transmission) more(*completion.Op) bool { return false }
 
+func (x *Transmission) explain(op *completion.Op) error { return op.Err }
+
 func (x *Transmission) end(*completion.Op) {}
 
 func closedFile(err error) bool { return errors.Is(err, os.ErrClosed) }

@@ -17,8 +17,9 @@ type FileOptions struct {
 	// ChunkSize is the most that is handed to the system at once; 0 is what is best.
 	ChunkSize int
 
-	// Flags are TF_DISCONNECT and TF_REUSE_SOCKET, done after the last byte as DisconnectEx does it. The others change
-	// nothing on Linux. An unknown one is ErrFlags.
+	// Flags are TF_DISCONNECT and TF_REUSE_SOCKET: after the last byte the connection is ended as [DisconnectEx] does it, and
+	// with both the socket of a *net.TCPConn is then taken by [Reuse]. The others change nothing on Linux. An unknown one is
+	// ErrFlags.
 	Flags Flags
 }
 
@@ -39,7 +40,7 @@ func TransmitFile(ctx context.Context, c *net.TCPConn, f *os.File, o *FileOption
 	if err := t.setFile(f, o); err != nil {
 		return 0, t.fail(err)
 	}
-	err := t.onConn(ctx, c)
+	err := t.stream(ctx, c)
 	return t.sent, t.fail(err)
 }
 
@@ -54,4 +55,12 @@ func (t *transfer) setFile(f *os.File, o *FileOptions) (err error) {
 	}
 	t.file.f = f
 	return t.addFile(o)
+}
+
+// stream sends on a connection, and ends it if that is wished for.
+func (t *transfer) stream(ctx context.Context, c *net.TCPConn) error {
+	if err := t.onConn(ctx, c); err != nil || !t.flags.has(TF_DISCONNECT) {
+		return err
+	}
+	return endConn(ctx, c, t.flags.has(TF_REUSE_SOCKET))
 }

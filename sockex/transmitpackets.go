@@ -38,7 +38,7 @@ func TransmitPackets(ctx context.Context, c net.Conn, elements []Element, o *Pac
 	var err error
 	switch c := c.(type) {
 	case *net.TCPConn:
-		err = t.onConn(ctx, c)
+		err = t.stream(ctx, c)
 	case *net.UDPConn:
 		err = t.onUDP(ctx, c, o.To)
 	default:
