@@ -70,6 +70,21 @@ func acceptEx(ctx context.Context, l *net.TCPListener, buf []byte, o *AcceptOpti
 	return firstBlock(ctx, c, buf, o.FirstBlock)
 }
 
+// acceptInstead accepts a connection in the place of a socket, which has to be free for that.
+func acceptInstead(ctx context.Context, l *net.TCPListener, s *Socket, buf []byte, limit time.Duration) (*Accepted, error) {
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	c, err := nextConn(ctx, l)
+	if err != nil {
+		s.leave(vacant)
+		return nil, err
+	}
+	_ = s.sys.close()
+	s.leave(gone)
+	return firstBlock(ctx, c, buf, limit)
+}
+
 // firstBlock receives it on a connection that was just accepted, which it closes if that fails.
 func firstBlock(ctx context.Context, c *net.TCPConn, buf []byte, limit time.Duration) (*Accepted, error) {
 	a := &Accepted{Conn: c, Local: addrPort(c.LocalAddr()), Remote: addrPort(c.RemoteAddr()), At: time.Now()}

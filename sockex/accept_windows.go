@@ -15,6 +15,9 @@ import (
 
 // acceptInto accepts a connection into a socket. Only the context ends the wait.
 func acceptInto(ctx context.Context, l *net.TCPListener, s *Socket, buf []byte, limit time.Duration) (*Accepted, error) {
+	if !handsOver() {
+		return acceptInstead(ctx, l, s, buf, limit)
+	}
 	rc, err := l.SyscallConn()
 	if err != nil {
 		return nil, err

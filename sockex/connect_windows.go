@@ -22,6 +22,9 @@ func (s *Socket) dial(ctx context.Context, raddr netip.AddrPort, data []byte, o 
 	if err != nil {
 		return 0, err
 	}
+	if !handsOver() {
+		return s.sys.dialByNet(ctx, raddr, data)
+	}
 	if _, err := windows.Getsockname(s.sys.h); err != nil { // ConnectEx wants a socket that is bound
 		all := netip.IPv4Unspecified()
 		if s.sys.six {

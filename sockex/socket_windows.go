@@ -19,6 +19,7 @@ type sysSocket struct {
 	f     *os.File
 	six   bool
 	local netip.AddrPort // that it was given
+	c     *net.TCPConn   // made by package net: see dialByNet
 }
 
 // handleConn is a handle that nobody closes meanwhile, since its Socket is taken.
@@ -89,8 +90,7 @@ func (s *sysSocket) rawConn() (syscall.RawConn, error) {
 }
 
 // takeOver makes a connection that has been disconnected a Socket. Package net lets go of it (File takes it off the
-// runtime's completion port); where the system has no way to do that, which is before Windows 8.1, a new socket takes its
-// place.
+// runtime's completion port); where the system has no way to do that, as in Wine 10, a new socket takes its place.
 func takeOver(c *net.TCPConn) (*Socket, error) {
 	rc, err := c.SyscallConn()
 	if err != nil {
@@ -98,7 +98,7 @@ func takeOver(c *net.TCPConn) (*Socket, error) {
 	}
 	s := &Socket{}
 	err = control(rc, func(fd uintptr) error {
-		if _, err := windows.Getpeername(windows.Handle(fd)); err == nil {
+		if _, err := windows.Getpeername(windows.Handle(fd)); err == nil && (handsOver() || !shutDown(windows.Handle(fd))) {
 			return ErrConnected
 		}
 		info, err := protocolOf(windows.Handle(fd))
@@ -125,8 +125,18 @@ func takeOver(c *net.TCPConn) (*Socket, error) {
 	return s, nil
 }
 
+// shutDown reports whether a socket cannot send any more. It is what tells in Wine 10, where a socket keeps its peer's address
+// after DisconnectEx.
+func shutDown(h windows.Handle) bool {
+	var n uint32
+	return errors.Is(windows.WSASend(h, &windows.WSABuf{}, 1, &n, 0, nil, nil), windows.WSAESHUTDOWN)
+}
+
 // conn makes a connection of package net of a socket that has been connected.
 func (s *Socket) conn() (*net.TCPConn, error) {
+	if s.sys.c != nil {
+		return s.sys.c, nil
+	}
 	var was tcpOptions
 	was.get(s.sys.h)
 	c, err := s.sys.give()
