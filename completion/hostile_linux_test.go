@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -177,6 +178,25 @@ func cut(t *testing.T, b Backend) {
 		time.Sleep(50 * time.Millisecond)
 		_ = unix.Shutdown(int(fd.Load()), unix.SHUT_WR)
 		reaches(s, &s.closed, 1)
+	})
+}
+
+// TestCallErrors: a call that a signal interrupts is made again, and a count of -1, as package unix has it, is none.
+func TestCallErrors(t *testing.T) {
+	conform(t, func(r *rig) {
+		conn, _ := r.pair()
+		calls := 0
+		op := &Op{Kind: Call, Handle: conn, Call: func(uintptr, unsafe.Pointer) (int, error) {
+			if calls++; calls < 3 {
+				return -1, unix.EINTR
+			}
+			return -1, unix.EPERM
+		}}
+		r.do(op)
+		r.wants(op, 0, unix.EPERM)
+		if calls != 3 {
+			r.Errorf("called %d times", calls)
+		}
 	})
 }
 

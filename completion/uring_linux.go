@@ -129,6 +129,10 @@ func (d *uringDriver) begin(op *Op) {
 // call runs the caller's own system call, and waits where it would block.
 func (d *uringDriver) call(op *Op) {
 	n, err := op.Call(op.Handle.FD(), nil)
+	for err == unix.EINTR && !op.has(askedFor) {
+		n, err = op.Call(op.Handle.FD(), nil)
+	}
+	n = max(n, 0)
 	switch {
 	case err != unix.EAGAIN:
 		op.moved = n
