@@ -44,6 +44,9 @@ func (d *dialing) step(fd int) error {
 // says EINPROGRESS and has taken nothing (tcp(7), MSG_FASTOPEN).
 func (d *dialing) begin(fd int) (err error) {
 	if d.fast && len(d.data) > 0 {
+		if connected(fd) { // a socket connected without waiting would just send
+			return unix.EISCONN
+		}
 		d.sent, err = sendCall(fd, d.data, unix.MSG_FASTOPEN, d.to)
 		if err != unix.EOPNOTSUPP { // switched off: net.ipv4.tcp_fastopen
 			return err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -137,17 +138,11 @@ var numbers = []struct {
 	{ErrClosed, []syscall.Errno{syscall.EBADF}, []syscall.Errno{10038, 6}},
 }
 
-// conditionOf is what a number means, or 0.
+// conditionOf is what a number means, or 0. On Windows package syscall has numbers of its own in the place of Linux'.
 func conditionOf(errno syscall.Errno, windows bool) Condition {
 	for _, row := range numbers {
-		all := row.linux
-		if windows {
-			all = row.win
-		}
-		for _, n := range all {
-			if n == errno {
-				return row.cond
-			}
+		if windows && slices.Contains(row.win, errno) || slices.Contains(row.linux, errno) {
+			return row.cond
 		}
 	}
 	return 0
