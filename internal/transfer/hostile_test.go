@@ -66,6 +66,7 @@ func (k *talker) verdict(want Status, text string) {
 	got, b := k.hear()
 	v, err := parseVerdict(b)
 	if got != result || err != nil || v.status != want || !strings.Contains(v.text, text) {
+		k.t.Helper()
 		k.t.Fatalf("frame %d, %v %q, %v; want %v %q", got, v.status, v.text, err, want, text)
 	}
 }
@@ -97,68 +98,86 @@ func small(name string, content []byte) []byte {
 	return putHash(b, end, sha256.Sum256(content))
 }
 
+// Names that lead out of the folder, or that a part has, in a file with its content, in one without, and as a folder.
 func TestEvilNames(t *testing.T) {
+	testutil.CheckLeaks(t)
+	top := t.TempDir()
+	dir := filepath.Join(top, "dir")
+	write(t, filepath.Join(dir, "inside", "f"), []byte("f"))
+	before := tree(t, top)
+	r := startReceiver(t, dir, ServeConfig{Plain: true, Force: true})
+	for _, name := range []string{"../x", "..", ".", "/x", "/etc/passwd", "a/../../x", "a/..", "inside/../../x", "a//x", "a/", "a/.", "x\x00y",
+		"x" + PartSuffix, "X.SOCKEYE-PART", "a/x" + PartSuffix + "/y", strings.Repeat("a", 256), strings.Repeat("a/", maxName/2)} {
+		refuses(t, r.addr, name)
+	}
+	if after := tree(t, top); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("%v, was %v", after, before)
+	}
+	r.end()
+}
+
+// refuses checks that a receiver refuses a name, whatever is offered.
+func refuses(t *testing.T, addr, name string) {
+	t.Helper()
+	k := dialPlain(t, addr)
+	k.say(small(name, []byte("evil")), small(name, nil))
+	k.verdict(Refused, "")
+	k.verdict(Refused, "")
+	k.say((&Offer{Name: name, Size: 1 << 30}).put(nil))
+	k.verdict(Refused, "")
+	k.say((&Offer{Name: name, Dir: true}).put(nil))
+	k.verdict(Refused, "")
+	k.say(head{kind: bye}.put(nil))
+	if got, _ := k.hear(); got != bye {
+		t.Errorf("%q: frame %d", name, got)
+	}
+	k.l.wire.Close()
+}
+
+// Symbolic links in the way: none is followed out of the folder, and force replaces a link, not what it leads to.
+func TestEvilLinks(t *testing.T) {
 	testutil.CheckLeaks(t)
 	top := t.TempDir()
 	dir := filepath.Join(top, "dir")
 	write(t, filepath.Join(top, "outside", "secret"), []byte("secret"))
 	write(t, filepath.Join(dir, "inside", "f"), []byte("f"))
-	if err := errors.Join(os.Symlink("../outside", filepath.Join(dir, "out")), os.Symlink(top, filepath.Join(dir, "abs")),
-		os.Symlink("../outside/new", filepath.Join(dir, "dangling")), os.Symlink("../outside/secret", filepath.Join(dir, "hit"))); err != nil {
-		testutil.Lack(t, "no symbolic links: "+err.Error())
+	links := []struct{ name, to string }{{"out", "../outside"}, {"abs", top}, {"dangling", "../outside/new"}, {"hit", "../outside/secret"}}
+	for _, l := range links {
+		symlink(t, l.to, filepath.Join(dir, l.name))
 	}
-	r := startReceiver(t, dir, ServeConfig{Plain: true, Force: true})
 	before := tree(t, filepath.Join(top, "outside"))
-	for _, name := range []string{"../x", "..", ".", "/x", "/etc/passwd", "a/../../x", "a/..", "inside/../../x", "a//x", "a/", "a/.", "x\x00y",
-		"x" + PartSuffix, "X.SOCKEYE-PART", "a/x" + PartSuffix + "/y", strings.Repeat("a", 256), strings.Repeat("a/", maxName/2),
-		"out/new", "out/secret", "abs/new", "out", "abs", "inside"} {
-		for _, content := range [][]byte{[]byte("evil"), nil} {
-			k := dialPlain(t, r.addr)
-			k.say(small(name, content))
-			if name == "out" || name == "abs" { // force replaces the link itself
-				k.verdict(Received, "")
-				if err := os.Remove(filepath.Join(dir, name)); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Symlink(map[string]string{"out": "../outside", "abs": top}[name], filepath.Join(dir, name)); err != nil {
-					t.Fatal(err)
-				}
-			} else {
-				k.verdict(Refused, "")
-			}
-			big := Offer{Name: name, Size: 1 << 30}
-			if name != "out" && name != "abs" {
-				k.say(big.put(nil))
-				k.verdict(Refused, "")
-				k.say((&Offer{Name: name, Dir: true}).put(nil))
-				if name != "inside" {
-					k.verdict(Refused, "")
-				} else {
-					k.verdict(Same, "")
-				}
-			}
-			k.say(head{kind: bye}.put(nil))
-			if got, _ := k.hear(); got != bye {
-				t.Errorf("%q: frame %d", name, got)
-			}
-		}
+	r := startReceiver(t, dir, ServeConfig{Plain: true, Force: true})
+	for _, name := range []string{"out/new", "out/secret", "out/deeper/new", "abs/new", "abs/dir/new", "hit/x"} {
+		refuses(t, r.addr, name)
 	}
-	k := dialPlain(t, r.addr)
-	k.say(small("dangling", []byte("x")), small("hit", []byte("x")))
-	k.verdict(Received, "")
-	k.verdict(Received, "")
-	for _, name := range []string{"dangling", "hit"} {
-		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
-			t.Errorf("%s: %v, %v", name, info, err)
+	for i, l := range links {
+		k := dialPlain(t, r.addr)
+		k.say((&Offer{Name: l.name, Dir: true}).put(nil), small(l.name, []byte(l.name)))
+		k.verdict(Refused, "")
+		k.verdict(Received, "")
+		if info, err := os.Lstat(filepath.Join(dir, l.name)); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("link %d: %v, %v", i, info, err)
 		}
+		k.l.wire.Close()
 	}
-	same := tree(t, filepath.Join(top, "outside"))
-	if fmt.Sprint(same) != fmt.Sprint(before) {
-		t.Errorf("outside: %v, was %v", same, before)
+	if after := tree(t, filepath.Join(top, "outside")); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("outside: %v, was %v", after, before)
 	}
 	noParts(t, dir)
-	k.l.wire.Close()
 	r.end()
+}
+
+// symlink makes a symbolic link, and makes sure that it is seen as one.
+func symlink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		testutil.Lack(t, "no symbolic links: "+err.Error())
+	}
+	if info, err := os.Lstat(path); err != nil {
+		testutil.Lack(t, "a symbolic link cannot be looked at: "+err.Error())
+	} else if info.Mode()&os.ModeSymlink == 0 {
+		testutil.Lack(t, fmt.Sprintf("a symbolic link is taken for %v", info.Mode()))
+	}
 }
 
 // A part that is a link, or a FIFO, or a folder, is not written to.
@@ -167,9 +186,7 @@ func TestEvilParts(t *testing.T) {
 	dir := filepath.Join(top, "dir")
 	victim := write(t, filepath.Join(dir, "victim"), []byte("victim"))
 	write(t, filepath.Join(dir, "folder"+PartSuffix, "x"), nil)
-	if err := os.Symlink("victim", filepath.Join(dir, "link"+PartSuffix)); err != nil {
-		testutil.Lack(t, "no symbolic links: "+err.Error())
-	}
+	symlink(t, "victim", filepath.Join(dir, "link"+PartSuffix))
 	r := startReceiver(t, dir, ServeConfig{Plain: true})
 	k := dialPlain(t, r.addr)
 	k.say(small("link", []byte("x")), small("folder", []byte("x")))
