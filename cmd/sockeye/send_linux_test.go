@@ -301,7 +301,7 @@ func TestSendErrors(t *testing.T) {
 	free := "127.0.0.1:" + freePort(t)
 	finish(t, program(t, "send", "--plain", f, free)).check(t, 2, "sockeye: "+free+": nobody listens there; start sockeye recv first, or have --wait\n")
 	finish(t, program(t, "send", "--plain", f, f)).check(t, 2, "*")
-	finish(t, program(t, "send", "--plain", f+"x", addr)).check(t, 2, "sockeye: stat "+f+"x: no such file or directory; nothing was sent\n")
+	finish(t, program(t, "send", "--plain", f+"x", addr)).check(t, 2, "sockeye: there is no file "+f+"x; nothing was sent\n")
 	finish(t, program(t, "recv", "--listen", addr, "--dir", dir)).check(t, 2, "*")
 	finish(t, program(t, "recv", "--listen", "0", "--dir", f)).check(t, 2, "*")
 	r.find(`sockeye: 127\.0\.0\.1:\d+: wrong passphrase`)

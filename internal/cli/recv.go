@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -81,7 +82,7 @@ func (e *Env) recv(ctx context.Context, f *recvFlags) error {
 	}
 	folder, err := os.OpenRoot(f.dir)
 	if err != nil {
-		return fmt.Errorf("--dir: %w", err)
+		return fmt.Errorf("--dir: %w", noSuchFolder(f.dir, err))
 	}
 	defer folder.Close()
 	l, err := listenTCP("--listen", f.listen)
@@ -91,6 +92,13 @@ func (e *Env) recv(ctx context.Context, f *recvFlags) error {
 	e.settle()
 	e.announce(f, l, cfg.Passphrase, made)
 	return e.receive(ctx, f, format, l, folder, cfg)
+}
+
+func noSuchFolder(dir string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no folder %s", dir)
+	}
+	return err
 }
 
 // listenTCP listens where a flag says, as the relay's tcp-listen does.

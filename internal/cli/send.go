@@ -163,10 +163,19 @@ func (e *Env) sources(files []string) ([]transfer.Source, error) {
 	if n > some {
 		e.note(fmt.Errorf("%d more are left out", n-some))
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w; nothing was sent", err)
+	if err != nil {
+		return nil, fmt.Errorf("%w; nothing was sent", noSuchFile(err))
 	}
-	return list, err
+	return list, nil
+}
+
+// noSuchFile says it in the same words on every system.
+func noSuchFile(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no file %s", p.Path)
+	}
+	return err
 }
 
 // sendError says what to do about an error, where that is known.

@@ -42,7 +42,7 @@ func (e *Env) passphrase(ctx context.Context, file, prompt string) (text string,
 func passphraseFrom(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return "", err
+		return "", noSuchFile(err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxPassphraseFile+1))
