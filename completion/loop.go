@@ -527,7 +527,11 @@ func (l *loop) endRounds() {
 	for _, op := range rounds {
 		h := op.Handle
 		h.between(-1)
-		op.Err = ErrCanceled
+		op.N, op.Err = 0, ErrCanceled
+		if op.Next != nil { // it is told of every end, and may have something to undo
+			op.become(ending)
+			op.Next(op)
+		}
 		op.become(idle)
 		l.done.push(op)
 		l.endOf(h, op)
