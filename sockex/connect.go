@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/sockeye-net/sockeye/completion"
@@ -107,4 +108,14 @@ func (c *Connection) next(op *completion.Op) bool {
 	op.Err = wrap("ConnectEx", int64(op.N), op.Err)
 	c.set()
 	return false
+}
+
+// AllowFastOpen lets a listener's clients send data with their first packet, and as many of them as queue says wait with it to
+// be accepted. On Linux net.ipv4.tcp_fastopen has to have bit 2 set besides.
+func AllowFastOpen(l syscall.Conn, queue int) error {
+	rc, err := l.SyscallConn()
+	if err == nil {
+		err = control(rc, func(fd uintptr) error { return allowFastOpen(fd, queue) })
+	}
+	return wrap("AllowFastOpen", 0, err)
 }

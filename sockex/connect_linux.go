@@ -30,14 +30,19 @@ func (d *dialing) step(fd int) error {
 	}
 	if !d.up {
 		if err := outcome(fd); err != nil {
-			if err != unix.EAGAIN {
-				d.sent = 0 // what went with the first packet was not taken
-			}
 			return err
 		}
 		d.up = true
 	}
 	return d.send(fd)
+}
+
+// taken is how many bytes have been sent. What went with the first packet counts once there is a connection.
+func (d *dialing) taken() int {
+	if !d.up {
+		return 0
+	}
+	return d.sent
 }
 
 // begin connects. With fast open the kernel sends the data in the first packet if it has a cookie; if not, it asks for one,
@@ -122,7 +127,7 @@ func (s *Socket) dial(ctx context.Context, raddr netip.AddrPort, data []byte, o 
 	if err = cut.end(err); err != nil {
 		_ = control(rc, unconnect)
 	}
-	return d.sent, err
+	return d.taken(), err
 }
 
 // sysConnection is the same on a port, for a fast open.
@@ -141,17 +146,21 @@ func (c *Connection) call(fd uintptr, _ unsafe.Pointer) (_ int, err error) {
 		}
 	}
 	err = d.step(int(fd))
-	return d.sent, err
+	return d.taken(), err
 }
 
 // settle has a socket that is not connected after all, and perhaps still tries, be one that can be connected.
 func (c *Connection) settle(op *completion.Op) {
 	if c.fast {
-		op.N = c.sys.sent
+		op.N = c.sys.taken()
 	}
 	if op.Err != nil && op.Handle != nil && op.Err != unix.EBADF {
 		if fd := int(op.Handle.FD()); !connected(fd) {
 			_ = unconnect(fd)
 		}
 	}
+}
+
+func allowFastOpen(fd uintptr, queue int) error {
+	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN, queue)
 }

@@ -101,3 +101,7 @@ func (c *Connection) setFast() {
 }
 
 func (c *Connection) settle(*completion.Op) {}
+
+func allowFastOpen(fd uintptr, queue int) error {
+	return windows.SetsockoptInt(windows.Handle(fd), windows.IPPROTO_TCP, tcpFastOpen, min(queue, 1))
+}

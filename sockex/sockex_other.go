@@ -32,6 +32,7 @@ func (s *sysSocket) rawConn() (syscall.RawConn, error)        { return nil, erro
 func takeOver(*net.TCPConn) (*Socket, error)                  { return nil, errors.ErrUnsupported }
 func localAddr(uintptr) (netip.AddrPort, error)               { return netip.AddrPort{}, errors.ErrUnsupported }
 func connectTime(uintptr) (time.Duration, error)              { return 0, errors.ErrUnsupported }
+func allowFastOpen(uintptr, int) error                        { return errors.ErrUnsupported }
 func endConn(context.Context, *net.TCPConn, bool) error       { return errors.ErrUnsupported }
 func (c *Connection) setFast()                                {}
 func (c *Connection) settle(*completion.Op)                   {}
