@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -13,22 +14,24 @@ const PartSuffix = ".sockeye-part"
 
 const maxElement = 255 // bytes; characters on Windows, which are never more
 
-// checkName judges a name from the wire: a way down from the receiver's folder, with slashes, that stays in it.
+// checkName judges a name from the wire: a way down from the receiver's folder, with slashes, that stays in it. The error
+// does not have the name, which stands before it wherever it is shown.
 func checkName(name string, windows bool) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("the name is empty")
+		return errors.New("the name is empty")
 	case len(name) > maxName:
 		return fmt.Errorf("the name has %d bytes, more than %d", len(name), maxName)
 	case strings.HasPrefix(name, "/"):
-		return fmt.Errorf("%q is an absolute path", name)
+		return errors.New("the name is an absolute path")
 	}
 	for element := range strings.SplitSeq(name, "/") {
-		if why := badElement(element); why != "" {
-			return fmt.Errorf("%q %s", name, why)
+		why := badElement(element)
+		if why == "" && windows {
+			why = badOnWindows(element)
 		}
-		if why := badOnWindows(element); windows && why != "" {
-			return fmt.Errorf("%q %s", name, why)
+		if why != "" {
+			return fmt.Errorf("the name %s", why)
 		}
 	}
 	return nil

@@ -53,8 +53,10 @@ func sources(p string, skipped func(path, why string)) ([]Source, error) {
 	}
 	switch {
 	case info.Mode().IsRegular():
-		s := Source{Path: p, Name: base, Size: info.Size()}
-		return []Source{s}, checkName(s.Name, false)
+		if err := checkName(base, false); err != nil {
+			return nil, fmt.Errorf("%s: %w", p, err)
+		}
+		return []Source{{Path: p, Name: base, Size: info.Size()}}, nil
 	case !info.IsDir():
 		return nil, fmt.Errorf("%s is no file and no folder", p)
 	}
@@ -93,7 +95,7 @@ func inside(top, base, file string, d fs.DirEntry, unread error) (s Source, why 
 		return s, "is no file"
 	}
 	if err := checkName(s.Name, false); err != nil {
-		return s, strings.TrimPrefix(err.Error(), fmt.Sprintf("%q ", s.Name))
+		return s, "cannot be sent: " + err.Error()
 	}
 	if s.Dir {
 		return s, ""
