@@ -2,9 +2,11 @@ package completion
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -378,4 +380,94 @@ func TestBusyErrors(t *testing.T) {
 			r.Error(err)
 		}
 	})
+}
+
+// TestForever has limits that are longer than the clock can tell.
+func TestForever(t *testing.T) {
+	const forever = time.Duration(math.MaxInt64)
+	conform(t, func(r *rig) {
+		conn, peer := r.pair()
+		op := &Op{Kind: Recv, Handle: conn, Buf: make([]byte, 1), Timeout: forever}
+		timer := &Op{Kind: Timer, Timeout: forever}
+		r.submit(op, timer)
+		r.nothing()
+		time.AfterFunc(10*time.Millisecond, func() { _, _ = peer.Write([]byte("x")) })
+		if n, err := r.port.Wait(make([]*Op, 1), forever); n != 1 || err != nil {
+			r.Errorf("%d, %v", n, err)
+		}
+		r.wants(op, 1, nil)
+		r.must(r.port.Cancel(timer))
+		r.reap(1)
+		r.wants(timer, 0, ErrCanceled)
+	})
+}
+
+// TestServeForever comes to its end with a client that takes its time, and no limit.
+func TestServeForever(t *testing.T) {
+	for _, b := range systemBackends() {
+		t.Run(b.String(), func(t *testing.T) {
+			serveOne(t, Options{Backend: b, Grace: math.MaxInt64, Idle: math.MaxInt64, FirstBlock: math.MaxInt64}, echo, func(s *serving) {
+				c := s.dial()
+				if err := converse(c, 2); err != nil {
+					s.Fatal(err)
+				}
+				s.stop()
+				time.Sleep(30 * time.Millisecond)
+				if s.closed.Load() != 0 {
+					s.Error("closed already")
+				}
+				_ = c.Close()
+				s.ends()
+			})
+		})
+	}
+}
+
+// TestServeGreets sends before the client does, and refuses some clients.
+func TestServeGreets(t *testing.T) {
+	for _, goroutines := range []int{0, 2} {
+		for _, b := range systemBackends() {
+			t.Run(b.String(), func(t *testing.T) {
+				greets(t, Options{Backend: b, Workers: 2, Goroutines: goroutines, Grace: time.Millisecond})
+			})
+		}
+	}
+}
+
+func greets(t *testing.T, o Options) {
+	testutil.CheckLeaks(t)
+	l, err := Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := l.Addr()
+	var n atomic.Int64
+	o.Opened = func(c *Conn) error {
+		if n.Add(1)%2 == 0 {
+			return errors.New("not this one")
+		}
+		return c.Send([]byte("hello"))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- Serve(ctx, l, echo, &o) }()
+	for i := range 6 {
+		c, err := net.Dial("tcp4", a.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 5)
+		_, err = io.ReadFull(c, b)
+		if i%2 == 0 && string(b) != "hello" || i%2 == 1 && err != io.EOF {
+			t.Errorf("client %d: %q, %v", i, b, err)
+		}
+		_ = c.Close()
+	}
+	stop()
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+	if again, err := l.Addr(); err != nil || again != a {
+		t.Errorf("the address is %v, %v, and was %v", again, err, a)
+	}
 }

@@ -338,7 +338,7 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	op.stage = second
-	l.timers.add(op, l.now()+op.FirstBlock)
+	l.timers.add(op, l.after(op.FirstBlock))
 	return true, nil
 }
 

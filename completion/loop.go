@@ -2,6 +2,7 @@ package completion
 
 import (
 	"errors"
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -82,6 +83,14 @@ func (l *loop) open(c Config) error {
 
 // now is the time on the loop's clock.
 func (l *loop) now() time.Duration { return time.Since(l.start) }
+
+// after is d from now. What is beyond the clock is never.
+func (l *loop) after(d time.Duration) time.Duration {
+	if at := l.now() + max(d, 0); at > 0 {
+		return at
+	}
+	return math.MaxInt64
+}
 
 func (l *loop) submit(ops []*Op) error {
 	for i, op := range ops {
@@ -188,7 +197,7 @@ func (l *loop) begin(op *Op) {
 		return
 	}
 	if op.Timeout > 0 || op.Kind == Timer {
-		l.timers.add(op, l.now()+op.Timeout)
+		l.timers.add(op, l.after(op.Timeout))
 	}
 	if op.Kind == Timer {
 		return
@@ -376,7 +385,7 @@ func (l *loop) reap(done []*Op, timeout time.Duration) (int, error) {
 	}
 	var end time.Duration
 	if timeout > 0 {
-		end = l.now() + timeout
+		end = l.after(timeout)
 	}
 	for {
 		if err := l.turn(timeout); err != nil {
@@ -427,6 +436,7 @@ func (l *loop) wait(d time.Duration) error {
 		_, err := l.drv.wait(0, true)
 		return err
 	}
+	d = min(d, longest)
 	if l.cfg.Spin > 0 || l.yields {
 		if found, err := l.spin(d); found || err != nil {
 			return err
@@ -449,6 +459,9 @@ func (l *loop) wait(d time.Duration) error {
 	_, err := l.drv.wait(d, false)
 	return err
 }
+
+// longest is how long one wait is: the kernel adds it to a clock of its own.
+const longest = time.Hour
 
 func (l *loop) hasNews() bool {
 	if l.post != nil && l.post.waits() {

@@ -376,7 +376,9 @@ func TestServeOptions(t *testing.T) {
 		if err := Serve(t.Context(), l, echo, &o); !errors.As(err, &op) {
 			t.Errorf("%+v: %v", o, err)
 		}
-		if _, err := l.Addr(); err == nil {
+		a, _ := l.Addr()
+		if c, err := net.Dial("tcp", a.String()); err == nil {
+			_ = c.Close()
 			t.Error("the listener is open")
 		}
 	}

@@ -32,7 +32,7 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 	}
 	op.stage = second
 	if op.FirstBlock > 0 {
-		l.timers.add(op, l.now()+op.FirstBlock)
+		l.timers.add(op, l.after(op.FirstBlock))
 	}
 	return true, nil
 }

@@ -228,7 +228,7 @@ func (w *worker) drain() {
 		return
 	}
 	w.draining = true
-	w.deadline = w.loop.now() + w.server.opts.Grace
+	w.deadline = w.loop.after(w.server.opts.Grace)
 	w.nextTick = 0
 	if w.listener != nil {
 		w.carrier.hush()

@@ -155,7 +155,7 @@ func (r *Ring) Enter(d time.Duration, raw bool) error {
 
 func (r *Ring) enter(n, least, flags uintptr, arg unsafe.Pointer, size uintptr, raw bool) (errno syscall.Errno) {
 	if raw {
-		_, _, errno = unix.RawSyscall6(sysEnter, r.enterFD, n, least, flags, uintptr(arg), size)
+		_, _, errno = syscall.RawSyscall6(sysEnter, r.enterFD, n, least, flags, uintptr(arg), size)
 	} else {
 		_, _, errno = unix.Syscall6(sysEnter, r.enterFD, n, least, flags, uintptr(arg), size)
 	}
