@@ -103,7 +103,7 @@ func (t *transfer) addFile(o *FileOptions) error {
 	t.add(memory(o.Head))
 	switch {
 	case t.file.f != nil:
-		if err := t.file.open(); err != nil {
+		if err := t.open(&t.file); err != nil {
 			return err
 		}
 		p, err := t.file.part(o.Offset, o.Count)
@@ -131,7 +131,7 @@ func (t *transfer) addElements(all []Element) error {
 		if file {
 			if last == nil || last.f != e.File {
 				last = &source{f: e.File}
-				if err := last.open(); err != nil {
+				if err := t.open(last); err != nil {
 					return err
 				}
 			}

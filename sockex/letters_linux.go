@@ -93,7 +93,7 @@ func (t *transfer) write() error {
 		}
 		l.sizes = append(l.sizes, t.letter())
 	}
-	return b.read()
+	return t.read()
 }
 
 // letter takes the pieces of one datagram.

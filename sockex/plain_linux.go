@@ -11,7 +11,8 @@ import (
 
 // plain is what a transfer on a net.Conn has besides.
 type plain struct {
-	once func(fd int) error // step or post
+	post bool                  // datagrams
+	try  func(fd uintptr) bool // methods, kept: each time they are made costs an allocation
 	err  error
 	wait *interrupt
 	ctx  context.Context
@@ -23,7 +24,7 @@ const turn = 4 << 20
 
 // onConn sends a stream.
 func (t *transfer) onConn(ctx context.Context, c *net.TCPConn) error {
-	t.sys.plain.once = t.step
+	t.sys.plain.post = false
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (t *transfer) explain(fd int, err error) error {
 
 // letters sends datagrams.
 func (t *transfer) letters(ctx context.Context, c *net.UDPConn, to netip.AddrPort) error {
-	t.sys.plain.once = t.post
+	t.sys.plain.post = true
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -67,7 +68,10 @@ func (t *transfer) letters(ctx context.Context, c *net.UDPConn, to netip.AddrPor
 func (t *transfer) through(ctx context.Context, c net.Conn, raw syscall.RawConn) error {
 	p := &t.sys.plain
 	p.ctx, p.conn = ctx, c
-	err := raw.Write(t.try)
+	if p.try == nil {
+		p.try = t.try
+	}
+	err := raw.Write(p.try)
 	if p.wait != nil && p.wait.end() {
 		return ctx.Err()
 	}
@@ -85,13 +89,17 @@ func (t *transfer) try(fd uintptr) (done bool) {
 			return true
 		}
 		t.sys.budget = turn
-		if p.err = p.once(int(fd)); p.err == errYield {
+		if p.post {
+			p.err = t.post(int(fd))
+		} else {
+			p.err = t.step(int(fd))
+		}
+		switch {
+		case p.err == errYield:
 			continue
-		}
-		if p.err != unix.EAGAIN {
+		case p.err != unix.EAGAIN:
 			return true
-		}
-		if p.wait == nil && p.ctx.Done() != nil {
+		case p.wait == nil && p.ctx.Done() != nil:
 			p.wait = newInterrupt(p.ctx, p.conn)
 		}
 		return false

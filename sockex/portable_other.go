@@ -13,7 +13,7 @@ import (
 type sysSource struct{}
 
 // open finds the file's size. Only a regular file is one.
-func (s *source) open() error {
+func (t *transfer) open(s *source) error {
 	st, err := s.f.Stat()
 	switch {
 	case err != nil && closedFile(err):

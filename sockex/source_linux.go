@@ -15,32 +15,67 @@ type sysSource struct {
 	unspliced bool // its file system has no sendfile
 }
 
+// fileCall is a system call on a file's descriptor. It is kept with the transfer, so that a call allocates nothing.
+type fileCall struct {
+	what   fileKind
+	socket int
+	buf    []byte
+	offset int64
+	n      int
+	moved  int
+	stat   unix.Stat_t
+	err    error
+	run    func(fd uintptr) // method, kept
+}
+
+type fileKind uint8
+
+const (
+	statFile fileKind = iota
+	readFile
+	sendFile
+)
+
+// on makes the call, while the file is not closed.
+func (c *fileCall) on(s *source, what fileKind) error {
+	if c.run == nil {
+		c.run = c.method
+	}
+	c.what = what
+	if s.sys.raw.Control(c.run) != nil {
+		return errClosedSource
+	}
+	return c.err
+}
+
+func (c *fileCall) method(fd uintptr) {
+	switch c.what {
+	case statFile:
+		c.err = unix.Fstat(int(fd), &c.stat)
+	case readFile:
+		c.err = readFull(int(fd), c.buf, c.offset)
+	case sendFile:
+		at := c.offset
+		c.moved, c.err = unix.Sendfile(c.socket, int(fd), &at, c.n)
+	}
+}
+
 // open finds the file's size. Only a regular file is one.
-func (s *source) open() error {
+func (t *transfer) open(s *source) error {
 	raw, err := s.f.SyscallConn()
 	if err != nil {
 		return errClosedSource
 	}
 	s.sys.raw = raw
-	var st unix.Stat_t
-	err = s.control(func(fd int) error { return unix.Fstat(fd, &st) })
-	switch {
-	case err != nil:
+	c := &t.sys.file
+	if err := c.on(s, statFile); err != nil {
 		return err
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+	}
+	if c.stat.Mode&unix.S_IFMT != unix.S_IFREG {
 		return ErrSource
 	}
-	s.size = st.Size
+	s.size = c.stat.Size
 	return nil
-}
-
-// control calls f with the file's descriptor, which is not closed meanwhile.
-func (s *source) control(f func(fd int) error) error {
-	var err error
-	if ctlErr := s.sys.raw.Control(func(fd uintptr) { err = f(int(fd)) }); ctlErr != nil {
-		return errClosedSource
-	}
-	return err
 }
 
 // Buffers come in powers of two, so that one that waits for a slow peer is not much larger than what is in it.
@@ -70,6 +105,7 @@ func (t *transfer) dropBuffers() {
 	putBuffer(s.buf)
 	s.buf = nil
 	s.letters.drop()
-	s.plain = plain{}
+	s.plain = plain{try: s.plain.try}
+	s.file.buf = nil
 	s.budget, s.corked, s.wasCorked, s.inGroup = 0, false, false, false
 }

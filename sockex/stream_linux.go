@@ -30,6 +30,7 @@ type sysTransfer struct {
 	wasCorked bool // by the caller
 	inGroup   bool // the first piece shares segments with what was sent before it
 	letters   letters
+	file      fileCall
 	plain     plain
 }
 
@@ -122,7 +123,7 @@ func (t *transfer) uncork(fd int) {
 }
 
 // sendfile sends a part of the first piece from the page cache.
-func (t *transfer) sendfile(fd int, p *piece) (err error) {
+func (t *transfer) sendfile(fd int, p *piece) error {
 	n := min(p.n, sendfileMax)
 	if t.chunk > 0 {
 		n = min(n, t.chunk)
@@ -130,23 +131,20 @@ func (t *transfer) sendfile(fd int, p *piece) (err error) {
 	if t.sys.budget < n {
 		n = max(t.sys.budget, 1)
 	}
-	moved := 0
-	err = p.source.control(func(file int) error {
-		at := p.offset
-		moved, err = unix.Sendfile(fd, file, &at, int(n))
-		return err
-	})
+	c := &t.sys.file
+	c.socket, c.offset, c.n = fd, p.offset, int(n)
+	err := c.on(p.source, sendFile)
 	switch {
 	case err == unix.EINVAL || err == unix.ENOSYS:
 		p.source.sys.unspliced = true
 		return nil
 	case err != nil:
 		return err
-	case moved == 0:
+	case c.moved == 0:
 		return ErrShortFile
 	}
-	t.count(moved)
-	t.sys.inGroup = !t.took(int64(moved))
+	t.count(c.moved)
+	t.sys.inGroup = !t.took(int64(c.moved))
 	return nil
 }
 
@@ -182,7 +180,7 @@ func (t *transfer) gather() error {
 	if t.sys.inGroup && !t.sys.corked {
 		b.flags |= unix.MSG_MORE
 	}
-	return b.read()
+	return t.read()
 }
 
 // room is how much a batch takes.
@@ -267,11 +265,12 @@ func (b *batch) addPart(s *source, offset int64, n int) {
 	b.used += n
 }
 
-// read reads the parts into the buffer.
-func (b *batch) read() error {
+// read reads the batch's parts into its buffer.
+func (t *transfer) read() error {
+	b, c := &t.sys.batch, &t.sys.file
 	for _, p := range b.parts {
-		err := p.source.control(func(file int) error { return readFull(file, b.buf[p.to:p.to+p.n], p.offset) })
-		if err != nil {
+		c.buf, c.offset = b.buf[p.to:p.to+p.n], p.offset
+		if err := c.on(p.source, readFile); err != nil {
 			b.iov = b.iov[:0]
 			return err
 		}

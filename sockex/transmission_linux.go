@@ -11,7 +11,7 @@ import (
 
 // sysTransmission is what an operation has on Linux besides.
 type sysTransmission struct {
-	once func(fd int) error // step or post
+	post bool // datagrams
 }
 
 // portTurn is how many bytes an operation sends before others of its port have their turn.
@@ -23,14 +23,13 @@ func (x *Transmission) start(fd uintptr) error {
 	if err != nil {
 		return err
 	}
-	if kind != unix.SOCK_DGRAM {
-		x.sys.once = x.t.step
+	x.sys.post = kind == unix.SOCK_DGRAM
+	switch {
+	case !x.sys.post:
 		return nil
-	}
-	if !x.packets {
+	case !x.packets:
 		return ErrSocketKind
 	}
-	x.sys.once = x.t.post
 	return x.startLetters(int(fd))
 }
 
@@ -55,7 +54,10 @@ func (x *Transmission) startLetters(fd int) (err error) {
 // round sends what the socket takes.
 func (x *Transmission) round(fd uintptr, _ unsafe.Pointer) (int, error) {
 	x.t.sys.budget = portTurn
-	return 0, x.sys.once(int(fd))
+	if x.sys.post {
+		return 0, x.t.post(int(fd))
+	}
+	return 0, x.t.step(int(fd))
 }
 
 // more reports whether the operation has given way, and goes on.
