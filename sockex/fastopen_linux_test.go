@@ -185,3 +185,18 @@ func TestPortFastOpen(t *testing.T) {
 		p.must(accept.Accepted().Handle.Close())
 	})
 }
+
+func TestFastOpenFeature(t *testing.T) {
+	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+		return
+	}
+	for bits, want := range map[string]How{"0": Missing, "1": Emulated, "2": Missing, "3": Emulated} {
+		testutil.Sysctl(t, "net.ipv4.tcp_fastopen", bits)
+		if f := feature(t, "fast open"); f.How != want {
+			t.Errorf("tcp_fastopen %s: %v", bits, f.How)
+		}
+	}
+	if f := feature(t, "TransmitPackets of datagrams"); f.Limit != maxSegments && f.Limit != oldSegments && f.Limit != 0 {
+		t.Errorf("%+v", f)
+	}
+}

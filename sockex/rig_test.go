@@ -29,7 +29,7 @@ func newRig(t *testing.T) *rig { return newRigOn(t, "127.0.0.1:0") }
 func newRigOn(t *testing.T, address string) *rig {
 	t.Helper()
 	testutil.CheckLeaks(t)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	t.Cleanup(cancel)
 	r := &rig{T: t, ctx: ctx}
 	l, err := net.Listen("tcp", address)

@@ -33,6 +33,7 @@ func takeOver(*net.TCPConn) (*Socket, error)                  { return nil, erro
 func localAddr(uintptr) (netip.AddrPort, error)               { return netip.AddrPort{}, errors.ErrUnsupported }
 func connectTime(uintptr) (time.Duration, error)              { return 0, errors.ErrUnsupported }
 func allowFastOpen(uintptr, int) error                        { return errors.ErrUnsupported }
+func features() []Feature                                     { return nil }
 func endConn(context.Context, *net.TCPConn, bool) error       { return errors.ErrUnsupported }
 func (c *Connection) setFast()                                {}
 func (c *Connection) settle(*completion.Op)                   {}
