@@ -658,3 +658,70 @@ func TestCancel(t *testing.T) {
 		}
 	}
 }
+
+// Many small files over a network with delay do not wait for each other: 600 round trips of 40 ms would be 24 seconds.
+func TestDelay(t *testing.T) {
+	const files, delay = 600, 20 * time.Millisecond
+	from, to := t.TempDir(), t.TempDir()
+	for i := range files {
+		write(t, filepath.Join(from, "many", fmt.Sprint(i)), []byte(fmt.Sprint(i)))
+	}
+	r := startReceiver(t, to, ServeConfig{})
+	addr := proxy(t, r.addr, func(int64, []byte) error { return nil })
+	far := delayed(t, addr, delay)
+	began := time.Now()
+	got, err := send(t, far, SendConfig{}, filepath.Join(from, "many"))
+	if took := time.Since(began); err != nil || len(got) != files+1 || took < 6*delay || took > 8*time.Second {
+		t.Errorf("%d results in %v, %v", len(got), took, err)
+	}
+	same(t, to, from)
+	r.end()
+}
+
+// delayed is a proxy that passes on what comes after a while, both ways.
+func delayed(t *testing.T, to string, delay time.Duration) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		up, err := net.Dial("tcp", to)
+		if err != nil {
+			c.Close()
+			return
+		}
+		go later(c, up, delay)
+		go later(up, c, delay)
+	}()
+	return l.Addr().String()
+}
+
+func later(from, to net.Conn, delay time.Duration) {
+	type piece struct {
+		at time.Time
+		b  []byte
+	}
+	queue := make(chan piece, 1<<16)
+	go func() {
+		defer close(queue)
+		for {
+			b := make([]byte, 32<<10)
+			n, err := from.Read(b)
+			queue <- piece{time.Now().Add(delay), b[:n]}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for p := range queue {
+		time.Sleep(time.Until(p.at))
+		_, _ = to.Write(p.b)
+	}
+	to.Close()
+}
