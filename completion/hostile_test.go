@@ -471,3 +471,27 @@ func greets(t *testing.T, o Options) {
 		t.Errorf("the address is %v, %v, and was %v", again, err, a)
 	}
 }
+
+// TestCancelMany cancels many operations on a handle, which takes no time that grows with the square of their number: about
+// as long as to cancel all.
+func TestCancelMany(t *testing.T) {
+	conform(t, func(r *rig) {
+		conn, _ := r.pair()
+		ops := make([]*Op, 20000)
+		for i := range ops {
+			ops[i] = &Op{Kind: Recv, Handle: conn, Buf: make([]byte, 1)}
+		}
+		took := func(cancel func() error) time.Duration {
+			r.submit(ops...)
+			r.nothing()
+			start := time.Now()
+			r.must(cancel())
+			r.reap(len(ops))
+			return time.Since(start)
+		}
+		all := took(r.port.CancelAll)
+		if one := took(func() error { return r.port.CancelHandle(conn) }); one > 10*all+time.Second {
+			r.Errorf("took %v, and all %v", one, all)
+		}
+	})
+}

@@ -338,13 +338,18 @@ func (l *loop) cancel(op *Op, why uint8) {
 	}
 }
 
+// cancelHandle cancels in the order in which operations began, in which the epoll backend finds them at once.
 func (l *loop) cancelHandle(h *Handle, but *Op) {
-	for op := h.ops; op != nil; {
-		next := op.next // op may end in here, and leave the list
+	op := h.ops
+	for op != nil && op.next != nil {
+		op = op.next
+	}
+	for op != nil {
+		newer := op.prev // op may end in here, and leave the list
 		if op != but {
 			l.cancel(op, cancelled)
 		}
-		op = next
+		op = newer
 	}
 	if h.rounds > 0 {
 		l.cancelRounds(func(op *Op) bool { return op.Handle == h })
