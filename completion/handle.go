@@ -12,6 +12,7 @@ type Handle struct {
 	fd     sysFD
 	nature nature
 	closed atomic.Bool
+	family uint16 // of a socket; 0 is not asked for yet. The loop thread's
 
 	loop *loop
 
@@ -57,6 +58,17 @@ func (h *Handle) LocalAddr() (netip.AddrPort, error) { return sockName(h.fd, fal
 
 // RemoteAddr is the address of the other end.
 func (h *Handle) RemoteAddr() (netip.AddrPort, error) { return sockName(h.fd, true) }
+
+// isSix reports whether a socket is of IPv6. It is asked for once.
+func (h *Handle) isSix() bool {
+	if h.family == 0 {
+		h.family = familyINET
+		if isSix(h.fd) {
+			h.family = familyINET6
+		}
+	}
+	return h.family == familyINET6
+}
 
 // join puts an operation into the list of those under way, unless the handle is closed or on its way.
 func (h *Handle) join(op *Op) bool {

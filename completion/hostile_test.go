@@ -495,3 +495,34 @@ func TestCancelMany(t *testing.T) {
 		}
 	})
 }
+
+// TestServeHandlersWait has more connections at work than there are blocks and goroutines, whose handlers wait for their
+// port: it never waits for them.
+func TestServeHandlersWait(t *testing.T) {
+	h := func(c *Conn, b []byte) error {
+		done := make(chan struct{})
+		if c.Do(func() { close(done) }) {
+			<-done
+		}
+		return c.Send(b)
+	}
+	for _, b := range systemBackends() {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprint(b, plain), func(t *testing.T) {
+				opts := Options{Backend: b, Workers: 1, Goroutines: 2, Pool: 16 * 4096, BlockSize: 4096, plain: plain}
+				serveOne(t, opts, h, func(s *serving) {
+					clients := make([]net.Conn, 100)
+					for i := range clients {
+						clients[i] = s.dial()
+						_, _ = clients[i].Write([]byte("x"))
+					}
+					for _, c := range clients {
+						if _, err := c.Read(make([]byte, 1)); err != nil {
+							s.Fatal(err)
+						}
+					}
+				})
+			})
+		}
+	}
+}

@@ -134,7 +134,7 @@ func (d *iocpDriver) start(op *Op) error {
 		return windows.WSARecvFrom(h, &y.bufs[0], 1, nil, &y.flags, &y.addr, &y.addrLen, &y.overlapped, nil)
 	case SendTo:
 		y.gather(op)
-		n, err := y.address(op.Addr, isSix(op.Handle.fd))
+		n, err := y.address(op.Addr, op.Handle.isSix())
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 // target is the socket that AcceptEx makes the connection.
 func (o *Op) target() (sysFD, error) {
 	if o.Into == nil {
-		return newSocket(isSix(o.Handle.fd), true)
+		return newSocket(o.Handle.isSix(), true)
 	}
 	if !o.Into.vacant() {
 		return badFD, windows.ERROR_BUSY
@@ -236,7 +236,7 @@ func (o *Op) startConnect(h windows.Handle) (err error) {
 			return err
 		}
 	}
-	six := isSix(o.Handle.fd)
+	six := o.Handle.isSix()
 	n, err := o.sys.address(o.Addr, six)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ type task struct {
 }
 
 // handle is the work of one goroutine.
-func handle(jobs <-chan *task) {
-	for t := range jobs {
+func handle(jobs *taskQueue) {
+	for t := jobs.take(); t != nil; t = jobs.take() {
 		err := t.c.w.server.handler(t.c, t.now.b)
 		t.c.w.mail.put(letter{c: t.c, block: t.back(), err: err, done: true})
 	}
@@ -147,7 +147,7 @@ func (c *Conn) next(err error) {
 	if len(t.later) > 0 && !c.has(bowing|failed|shut) {
 		c.assign(t, t.later[0])
 		t.later = t.later[1:]
-		c.w.server.jobs <- t
+		c.w.server.jobs.put(t)
 		c.relax()
 		return
 	}
@@ -179,7 +179,7 @@ func (w *worker) hand(c *Conn, b []byte, block int32) {
 	c.flags |= busy
 	t := w.newTask()
 	c.assign(t, chunk{b, block})
-	w.server.jobs <- t // there is room for as many as there are blocks
+	w.server.jobs.put(t)
 }
 
 func (w *worker) newTask() *task {

@@ -113,7 +113,7 @@ type server struct {
 	opts    Options
 	handler Handler
 	workers []*worker
-	jobs    chan *task
+	jobs    *taskQueue   // nil: handlers run on the ports' threads
 	count   atomic.Int64 // of connections
 	parts   bool         // a short read does not mean that a socket is empty
 }
@@ -157,7 +157,7 @@ func (s *server) open(l *Listener) error {
 		}
 	}
 	if s.opts.Goroutines > 0 {
-		s.jobs = make(chan *task, s.opts.Workers*s.opts.blocks())
+		s.jobs = newTaskQueue()
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	threads.Wait()
 	if s.jobs != nil {
-		close(s.jobs)
+		s.jobs.close()
 	}
 	hands.Wait()
 	return errors.Join(failed...)

@@ -46,7 +46,7 @@ func (h *Handle) become(other *Handle) (*Handle, error) {
 	h.sys.forget(int(h.fd))
 	err := unix.Dup3(int(other.fd), int(h.fd), unix.O_CLOEXEC)
 	_ = closeFD(other)
-	h.nature = other.nature
+	h.nature, h.family = other.nature, 0
 	return h, err
 }
 
@@ -89,7 +89,7 @@ func (o *Op) letter() (*unix.Msghdr, error) {
 	s.msg = unix.Msghdr{Iov: &s.iov[0], Name: &s.addr[0], Namelen: uint32(len(s.addr))}
 	s.msg.SetIovlen(1)
 	if o.Kind == SendTo {
-		n, err := s.addr.put(o.Addr, isSix(o.Handle.fd))
+		n, err := s.addr.put(o.Addr, o.Handle.isSix())
 		s.msg.Namelen = uint32(n)
 		return &s.msg, err
 	}
@@ -99,7 +99,7 @@ func (o *Op) letter() (*unix.Msghdr, error) {
 // target is where Connect connects to.
 func (o *Op) target() (*sockaddr, int, error) {
 	s := o.system()
-	n, err := s.addr.put(o.Addr, isSix(o.Handle.fd))
+	n, err := s.addr.put(o.Addr, o.Handle.isSix())
 	return &s.addr, n, err
 }
 

@@ -76,7 +76,7 @@ func newRing(entries int) (ring *uring.Ring, err error) {
 		return nil, err
 	}
 	missing, err := ring.Supports(uring.OpAccept, uring.OpConnect, uring.OpSend, uring.OpRecv, uring.OpSendMsg, uring.OpRecvMsg,
-		uring.OpRead, uring.OpWrite, uring.OpPollAdd, uring.OpShutdown, uring.OpClose, uring.OpAsyncCancel)
+		uring.OpRead, uring.OpWrite, uring.OpPollAdd, uring.OpClose, uring.OpAsyncCancel)
 	if err == nil {
 		err = ring.Allowed()
 	}
@@ -119,11 +119,15 @@ func (d *uringDriver) sqe() *uring.SQE {
 }
 
 func (d *uringDriver) begin(op *Op) {
-	if op.Kind == Call {
+	switch op.Kind {
+	case Call:
 		d.call(op)
-		return
+	case Shutdown: // the kernel would have a thread do it. What was begun before goes first
+		_ = d.ring.Enter(0, true)
+		d.loop.finish(op, 0, unix.Shutdown(int(op.Handle.fd), op.How.shutdown()))
+	default:
+		d.issue(op)
 	}
-	d.issue(op)
 }
 
 // call runs the caller's own system call, and waits where it would block.
@@ -182,8 +186,6 @@ func (d *uringDriver) prepare(op *Op, s *uring.SQE) error {
 		return prepareLetter(op, s)
 	case Read, Write, ReadAt, WriteAt:
 		prepareFile(op, s)
-	case Shutdown:
-		s.Op, s.Len = uring.OpShutdown, uint32(op.How.shutdown())
 	case Close:
 		if !op.Handle.closed.CompareAndSwap(false, true) {
 			return errBadHandle
