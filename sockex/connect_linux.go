@@ -155,10 +155,16 @@ func (c *Connection) settle(op *completion.Op) {
 		op.N = c.sys.taken()
 	}
 	if op.Err != nil && op.Handle != nil && op.Err != unix.EBADF {
-		if fd := int(op.Handle.FD()); !connected(fd) {
+		if fd := int(op.Handle.FD()); unfinished(fd) {
 			_ = unconnect(fd)
 		}
 	}
+}
+
+// unfinished reports whether a socket neither has a connection nor listens.
+func unfinished(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && (info.State == tcpClose || info.State == tcpSynSent)
 }
 
 func allowFastOpen(fd uintptr, queue int) error {
