@@ -78,6 +78,10 @@ func TestPermissions(t *testing.T) {
 			}
 		}
 		unix.Umask(umask)
+		// A part of the second one, for everybody to read, from when that file was not private.
+		if err := os.WriteFile(filepath.Join(to, fmt.Sprint(1, 1<<20)+PartSuffix), random(1, 1<<19), 0o666); err != nil {
+			t.Fatal(err)
+		}
 		r := startReceiver(t, to, ServeConfig{})
 		if _, err := send(t, r.addr, SendConfig{}, paths...); err != nil {
 			t.Fatal(err)

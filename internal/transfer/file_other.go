@@ -16,6 +16,8 @@ func modeOf(fs.FileInfo) fs.FileMode { return 0 }
 
 func setMode(*os.File, fs.FileMode) error { return nil }
 
+func restrict(*os.File, fs.FileMode, fs.FileMode) error { return nil }
+
 func lock(*os.File) error { return nil }
 
 func cannotLink(error) bool { return true }

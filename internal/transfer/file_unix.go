@@ -30,6 +30,14 @@ func setMode(f *os.File, mode fs.FileMode) error {
 	return f.Chmod((info.Mode().Perm() | 0o600) & mode)
 }
 
+// restrict takes rights to a part from before away that the complete file will not have.
+func restrict(f *os.File, is, mode fs.FileMode) error {
+	if less := is.Perm() & (mode | 0o600); mode != 0 && less != is.Perm() {
+		return f.Chmod(less)
+	}
+	return nil
+}
+
 // lock takes the file for this process, or fails with errLocked. It lasts until the file is closed.
 func lock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

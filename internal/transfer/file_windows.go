@@ -17,6 +17,8 @@ func modeOf(fs.FileInfo) fs.FileMode { return 0 }
 
 func setMode(*os.File, fs.FileMode) error { return nil }
 
+func restrict(*os.File, fs.FileMode, fs.FileMode) error { return nil }
+
 // lock takes the file for this process, or fails with errLocked: a byte far behind the end, so that others may still read.
 func lock(f *os.File) error {
 	at := windows.Overlapped{OffsetHigh: 1 << 30}

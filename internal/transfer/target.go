@@ -144,6 +144,9 @@ func (r *receiving) own(t *target, f *os.File) error {
 	if !os.SameFile(is, named) {
 		return errLocked
 	}
+	if err := restrict(f, is.Mode(), t.Mode); err != nil {
+		return err
+	}
 	if t.eager || is.Size() > t.Size {
 		return f.Truncate(0)
 	}

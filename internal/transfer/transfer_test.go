@@ -362,6 +362,29 @@ func TestWrongPassphrase(t *testing.T) {
 	}
 }
 
+// Guesses at once are answered one after the other, and whoever gives up waiting is let go.
+func TestGuard(t *testing.T) {
+	var g guard
+	began := time.Now()
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if right, err := g.check(context.Background(), func() bool { return false }); right || err != nil {
+				t.Error(right, err)
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(began); took < 2*guessPause {
+		t.Errorf("three guesses took %v", took)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := g.check(ctx, func() bool { t.Error("a guess out of turn"); return true }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
 func TestModesDiffer(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "f"), nil)
 	for _, m := range modes {
