@@ -13,7 +13,7 @@ import (
 
 const (
 	// smallPart is up to what size reading a part costs less than sendfile; see bench/results/transmit.md.
-	smallPart = 16 << 10
+	smallPart = 32 << 10
 	// batchBytes is how many bytes of files one sendmsg takes.
 	batchBytes = 64 << 10
 	// batchVecs is how many blocks of memory it takes (UIO_MAXIOV).

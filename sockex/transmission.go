@@ -150,6 +150,11 @@ func (x *Transmission) call(fd uintptr, overlapped unsafe.Pointer) (int, error) 
 		if err := x.start(fd); err != nil {
 			return 0, err
 		}
+		if len(x.t.pieces) == 0 { // no call will be made that would tell whether there is a connection
+			if _, err := x.op.Handle.RemoteAddr(); err != nil && !x.To.IsValid() {
+				return 0, err
+			}
+		}
 	}
 	return x.round(fd, overlapped)
 }

@@ -40,7 +40,7 @@ func TestOneSegment(t *testing.T) {
 		for _, c := range []struct {
 			size int
 			want uint32
-		}{{0, 1}, {1, 1}, {300, 1}, {4096, 1}, {16384, 1}, {16385, 1}, {60000, 1}, {120000, 2}} {
+		}{{0, 1}, {1, 1}, {300, 1}, {4096, 1}, {32768, 1}, {32769, 1}, {60000, 1}, {120000, 2}} {
 			e := s.pair()
 			f := s.file(text(c.size))
 			for range 10 { // the congestion window opens
