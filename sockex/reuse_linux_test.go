@@ -149,7 +149,7 @@ func TestGraceful(t *testing.T) {
 	r, w := newWireRig(t)
 	for _, peerFirst := range []bool{false, true} {
 		c, peer := r.pair(nil)
-		w.take()
+		w.Take()
 		r.writes(c, "last words")
 		if peerFirst {
 			r.must(peer.CloseWrite())
@@ -164,18 +164,18 @@ func TestGraceful(t *testing.T) {
 		r.timed(trip, func() { s, err = DisconnectEx(r.ctx, c, TF_REUSE_SOCKET) })
 		r.must(err)
 		time.Sleep(2 * trip)
-		if all := w.take(); count(all, rstFlag) != 0 {
+		if all := w.Take(); testutil.Count(all, testutil.RST) != 0 {
 			t.Errorf("the peer first %v: a reset in %+v", peerFirst, all)
 		}
 		r.connects(s)
 	}
 	c, peer := r.pair(nil)
-	w.take()
+	w.Take()
 	rc, err := c.SyscallConn()
 	r.must(err)
 	r.must(control(rc, unconnect))
 	time.Sleep(2 * trip)
-	if n := count(w.take(), rstFlag); n != 1 {
+	if n := testutil.Count(w.Take(), testutil.RST); n != 1 {
 		t.Errorf("%d resets of a connection that was cut off", n)
 	}
 	if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
@@ -193,7 +193,7 @@ func TestUnacknowledged(t *testing.T) {
 	r.must(peer.CloseWrite())
 	r.ends(c)
 	r.must(c.SetReadDeadline(time.Time{}))
-	w.set(true)
+	w.Cut(true)
 	r.writes(c, "nobody gets this")
 	ctx, cancel := context.WithTimeout(r.ctx, 3*trip)
 	defer cancel()
