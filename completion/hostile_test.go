@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -524,5 +525,43 @@ func TestServeHandlersWait(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestNothingKept: after its result the port holds on to neither an operation nor its memory.
+func TestNothingKept(t *testing.T) {
+	conform(t, func(r *rig) {
+		conn, peer := r.pair()
+		var freed atomic.Int64
+		threeReceives(r, conn, peer, &freed)
+		eventually(r, func() error {
+			runtime.GC()
+			if n := freed.Load(); n != 3 {
+				return fmt.Errorf("%d of 3 are free", n)
+			}
+			return nil
+		})
+	})
+}
+
+// threeReceives receives three times, by a buffer, by several, and cancelled.
+func threeReceives(r *rig, conn *Handle, peer net.Conn, freed *atomic.Int64) {
+	r.Helper()
+	for i := range 3 {
+		b := new([4096]byte)
+		runtime.AddCleanup(b, func(n *atomic.Int64) { n.Add(1) }, freed)
+		op := &Op{Kind: Recv, Handle: conn, Buf: b[:]}
+		if i == 1 {
+			op.Buf, op.Bufs = nil, [][]byte{b[:100], b[100:]}
+		}
+		r.submit(op)
+		r.nothing()
+		if i == 2 {
+			r.must(r.port.Cancel(op))
+		} else {
+			_, err := peer.Write([]byte("x"))
+			r.must(err)
+		}
+		r.reap(1)
 	}
 }
