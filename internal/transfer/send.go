@@ -73,7 +73,7 @@ func Send(ctx context.Context, addr string, sources []Source, cfg *SendConfig) e
 		s.undo()
 		s.link.wire.Close()
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err

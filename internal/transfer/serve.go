@@ -141,7 +141,7 @@ func (s *server) serve(ctx context.Context, c *net.TCPConn) {
 	if in {
 		err = r.run(ctx)
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	s.closed(r, err)
