@@ -103,17 +103,24 @@ func sendCall(fd int, b []byte, flags int, to []byte) (int, error) {
 
 // dial connects s, which is taken, and sends.
 func (s *Socket) dial(ctx context.Context, raddr netip.AddrPort, data []byte, o *ConnectOptions) (n int, err error) {
-	rc, err := s.sys.rawConn()
-	if err != nil {
+	d := dialing{data: data, fast: o.FastOpen}
+	if d.to, err = sockaddrFor(s.sys.fd, raddr); err != nil {
 		return 0, err
 	}
-	d := dialing{data: data, fast: o.FastOpen}
-	err = control(rc, func(fd int) (err error) {
-		d.to, err = sockaddrFor(fd, raddr)
-		return err
-	})
+	if err = d.step(s.sys.fd); err == unix.EAGAIN {
+		err = s.wait(ctx, &d)
+	}
 	if err != nil {
-		return 0, err
+		_ = unconnect(s.sys.fd)
+	}
+	return d.taken(), err
+}
+
+// wait takes the steps that have to be waited for.
+func (s *Socket) wait(ctx context.Context, d *dialing) error {
+	rc, err := s.sys.pollable()
+	if err != nil {
+		return err
 	}
 	cut := cutOff(ctx, s.sys.f.SetWriteDeadline)
 	var stepErr error
@@ -124,10 +131,7 @@ func (s *Socket) dial(ctx context.Context, raddr netip.AddrPort, data []byte, o 
 	if err == nil {
 		err = stepErr
 	}
-	if err = cut.end(err); err != nil {
-		_ = control(rc, unconnect)
-	}
-	return d.taken(), err
+	return cut.end(err)
 }
 
 // sysConnection is the same on a port, for a fast open.

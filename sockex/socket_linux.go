@@ -1,6 +1,7 @@
 package sockex
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -11,11 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sysSocket is a descriptor that the runtime's poller has.
-type sysSocket struct{ f *os.File }
+// sysSocket is a descriptor, and once that had to be waited for a file, which the runtime's poller has. Making one costs more
+// than connecting does on the same machine.
+type sysSocket struct {
+	fd int
+	f  *os.File
+}
 
-// keepAlive is what package net sets on connections, in seconds.
-const keepAlive = 15
+// fdConn is a descriptor that nobody closes meanwhile, since its Socket is taken.
+type fdConn int
+
+func (c fdConn) Control(f func(fd uintptr)) error {
+	f(uintptr(c))
+	return nil
+}
+
+func (c fdConn) Read(func(fd uintptr) bool) error  { return errors.ErrUnsupported }
+func (c fdConn) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }
 
 func (s *Socket) open(network string, local netip.AddrPort) error {
 	six, err := parseNetwork(network)
@@ -34,13 +47,13 @@ func (s *Socket) open(network string, local netip.AddrPort) error {
 		_ = unix.Close(fd)
 		return err
 	}
-	s.sys.f = os.NewFile(uintptr(fd), "socket")
+	s.sys.fd = fd
 	return nil
 }
 
 // prepare sets the options of a new socket and binds it.
 func prepare(fd int, local netip.AddrPort) error {
-	o := tcpOptions{noDelay: 1, keepAlive: 1, idle: keepAlive, interval: keepAlive, count: 9}
+	o := usual
 	if err := o.set(fd); err != nil || !local.IsValid() {
 		return err
 	}
@@ -55,9 +68,27 @@ func prepare(fd int, local netip.AddrPort) error {
 	return nil
 }
 
-func (s *sysSocket) close() error { return s.f.Close() }
+func (s *sysSocket) close() error {
+	if s.f != nil {
+		return s.f.Close()
+	}
+	return unix.Close(s.fd)
+}
 
-func (s *sysSocket) rawConn() (syscall.RawConn, error) { return s.f.SyscallConn() }
+func (s *sysSocket) rawConn() (syscall.RawConn, error) {
+	if s.f != nil {
+		return s.f.SyscallConn()
+	}
+	return fdConn(s.fd), nil
+}
+
+// pollable gives the socket to the runtime's poller.
+func (s *sysSocket) pollable() (syscall.RawConn, error) {
+	if s.f == nil {
+		s.f = os.NewFile(uintptr(s.fd), "socket")
+	}
+	return s.f.SyscallConn()
+}
 
 // takeOver makes a connection that has been disconnected a Socket.
 func takeOver(c *net.TCPConn) (*Socket, error) {
@@ -80,25 +111,29 @@ func takeOver(c *net.TCPConn) (*Socket, error) {
 		_ = unix.Close(own)
 		return nil, err
 	}
-	return &Socket{sys: sysSocket{os.NewFile(uintptr(own), "socket")}}, nil
+	return &Socket{sys: sysSocket{fd: own}}, nil
 }
 
 // conn makes a connection of package net of a socket that has been connected. Package net sets its own options on every
 // connection; those that the socket had are put back.
 func (s *Socket) conn() (*net.TCPConn, error) {
-	rc, err := s.sys.rawConn()
-	if err != nil {
-		return nil, err
-	}
 	var was tcpOptions
-	if err := control(rc, func(fd int) error { return was.get(fd) }); err != nil {
+	err := was.get(s.sys.fd)
+	if err == nil && s.sys.f == nil {
+		// A file that blocks is not given to the poller. Package net has its duplicate not block.
+		if err = unix.SetNonblock(s.sys.fd, false); err == nil {
+			s.sys.f = os.NewFile(uintptr(s.sys.fd), "socket")
+		}
+	}
+	if err != nil {
+		_ = s.sys.close()
 		return nil, err
 	}
 	c, err := net.FileConn(s.sys.f)
+	_ = s.sys.f.Close()
 	if err != nil {
 		return nil, err
 	}
-	_ = s.sys.f.Close()
 	t := c.(*net.TCPConn)
 	if err := was.restore(t); err != nil {
 		_ = t.Close()
@@ -109,6 +144,9 @@ func (s *Socket) conn() (*net.TCPConn, error) {
 
 // tcpOptions are those that package net sets.
 type tcpOptions struct{ noDelay, keepAlive, idle, interval, count int }
+
+// usual is how it sets them (Go 1.13 and later: a probe after 15 s, 9 of them).
+var usual = tcpOptions{noDelay: 1, keepAlive: 1, idle: 15, interval: 15, count: 9}
 
 func (o *tcpOptions) each(f func(level, name int, value *int) error) error {
 	for _, e := range []struct {
@@ -140,17 +178,14 @@ func (o *tcpOptions) set(fd int) error {
 }
 
 func (o *tcpOptions) restore(c *net.TCPConn) error {
+	if *o == usual {
+		return nil
+	}
 	rc, err := c.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return control(rc, func(fd int) error {
-		var now tcpOptions
-		if err := now.get(fd); err != nil || now == *o {
-			return err
-		}
-		return o.set(fd)
-	})
+	return control(rc, o.set)
 }
 
 func localAddr(fd uintptr) (netip.AddrPort, error) {
