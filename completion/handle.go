@@ -1,6 +1,7 @@
 package completion
 
 import (
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"syscall"
@@ -130,6 +131,9 @@ func (p *Port) Attach(c syscall.Conn) (*Handle, error) {
 	ctlErr := rc.Control(func(fd uintptr) {
 		var own sysFD
 		if own, err = duplicate(fd); err == nil {
+			if _, ok := c.(*net.TCPListener); ok {
+				noDelay(own)
+			}
 			h, err = p.loop.attach(own, true)
 		}
 	})

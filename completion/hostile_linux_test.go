@@ -270,3 +270,23 @@ func TestServeNoMemory(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestAttachListener: connections that are accepted from a listener of package net send at once too.
+func TestAttachListener(t *testing.T) {
+	conform(t, func(r *rig) {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		r.must(err)
+		defer l.Close()
+		h, err := r.port.Attach(l.(*net.TCPListener))
+		r.must(err)
+		defer h.Close()
+		c, err := net.Dial("tcp4", l.Addr().String())
+		r.must(err)
+		defer c.Close()
+		op := r.ok(&Op{Kind: Accept, Handle: h})
+		defer op.Conn.Close()
+		if n, err := unix.GetsockoptInt(int(op.Conn.FD()), unix.IPPROTO_TCP, unix.TCP_NODELAY); n != 1 || err != nil {
+			r.Errorf("TCP_NODELAY is %d, %v", n, err)
+		}
+	})
+}

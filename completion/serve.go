@@ -26,7 +26,7 @@ type Options struct {
 	Workers int
 
 	// Goroutines has handlers run in so many goroutines, where they may block. One connection's blocks are still handled
-	// one after the other. 0 has them run on the ports' threads, which costs less.
+	// one after the other. 0 has them run on the ports' threads, which costs less. Serve waits for them before it returns.
 	Goroutines int
 
 	// MaxConns is how many connections there are at once. More wait until one of them ends. 0 is no limit but the system's.
