@@ -70,23 +70,6 @@ func (k *talker) verdict(want Status, text string) {
 	}
 }
 
-// over checks that the receiver closes.
-func (k *talker) over() {
-	k.t.Helper()
-	for {
-		h, err := k.l.next()
-		if errors.Is(err, ErrBroken) {
-			return
-		}
-		if err == nil {
-			_, err = k.l.body(h)
-		}
-		if err != nil {
-			k.t.Fatalf("not closed: %v", err)
-		}
-	}
-}
-
 // small is a whole small file in frames.
 func small(name string, content []byte) []byte {
 	o := Offer{Name: name, Size: int64(len(content)), eager: true}
