@@ -1,0 +1,13 @@
+//go:build !linux && !windows
+
+package ports
+
+import "errors"
+
+func readPolicy() (Policy, []error) { return Policy{}, []error{errors.ErrUnsupported} }
+
+func (Bind) try(uint16) error { return errors.ErrUnsupported }
+
+func troubleOf(error) Trouble { return Other }
+
+const excludes = false
