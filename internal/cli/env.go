@@ -72,6 +72,8 @@ type Env struct {
 	PipeAt func(path string) (pipeFile, bool)
 
 	Build func() (*debug.BuildInfo, bool)
+
+	Do Doings // what close, kill, wait, free and why do to the system
 }
 
 // System is the world of this process.
@@ -83,6 +85,7 @@ func System() *Env {
 		LocalAddrs: localAddrs, Resolve: resolveHost, Databases: geodb.Find, Build: debug.ReadBuildInfo,
 		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
 		Pipes: pipeFiles, PipeAt: pipeAt,
+		Do:         systemDoings(),
 		ReaderGone: func() bool { return readerGone(os.Stdout) },
 	}
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {

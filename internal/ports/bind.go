@@ -29,10 +29,10 @@ func (b Bind) String() string {
 		text += " v6only"
 	}
 	if b.Reuse {
-		text += " SO_REUSEADDR"
+		text += " " + Reusing
 	}
 	if b.Share {
-		text += " SO_REUSEPORT"
+		text += " with SO_REUSEPORT"
 	}
 	return text
 }

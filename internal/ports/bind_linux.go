@@ -10,6 +10,9 @@ import (
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
+// Reusing is what Bind.Reuse stands for on this system, in words.
+const Reusing = "with SO_REUSEADDR"
+
 // excludes says that a system keeps ports from everybody, and does not say which.
 const excludes = false
 

@@ -11,6 +11,10 @@ import (
 	"github.com/sockeye-net/sockeye/netstat"
 )
 
+// Reusing is what Bind.Reuse stands for on this system, in words. SO_REUSEADDR itself would take the port away from its owner
+// here.
+const Reusing = "without SO_EXCLUSIVEADDRUSE"
+
 // excludes: Hyper-V and others have Windows keep ranges of ports from everybody (netsh interface ipv4 show excludedportrange),
 // and a bind there fails with WSAEACCES.
 const excludes = true
@@ -60,7 +64,7 @@ func (b Bind) set(s windows.Handle) error {
 		}
 	}
 	if b.Reuse {
-		return nil // a plain bind: SO_REUSEADDR of Windows would take the port away from its owner
+		return nil
 	}
 	return windows.SetsockoptInt(s, windows.SOL_SOCKET, soExclusiveAddrUse, 1)
 }

@@ -10,4 +10,7 @@ func (Bind) try(uint16) error { return errors.ErrUnsupported }
 
 func troubleOf(error) Trouble { return Other }
 
+// Reusing is what Bind.Reuse stands for on this system, in words.
+const Reusing = "with SO_REUSEADDR"
+
 const excludes = false
