@@ -212,7 +212,7 @@ func (k *killing) victim(p *netstat.Process) *victim {
 }
 
 var (
-	errHiddenOwner = errors.New("who owns it may not be seen: run this with sudo, or see sockeye doctor")
+	errHiddenOwner = errors.New("who owns it may not be seen: run it as root, or see sockeye doctor")
 	errKernelOwner = errors.New("the kernel itself uses the socket, or it is on its way between processes: there is none to end")
 )
 
@@ -399,24 +399,33 @@ func (k *killing) conclude(ctx context.Context) error {
 	return k.write()
 }
 
-// untilFree waits until nobody has the ports, and names who has one again: what a supervisor has started anew, say.
+// secondLook is how long a port has to be free: supervisors start again what has ended, systemd after 100 ms.
+const secondLook = 200 * time.Millisecond
+
+// untilFree waits until nobody has the ports, and names who has one again.
 func (k *killing) untilFree(ctx context.Context) error {
 	shown := k.victims
 	defer func() { k.victims = shown }()
 	hints := k.env.Do.Hints()
 	defer hints.Close()
+	var freeSince time.Time
 	for end := k.env.Now().Add(settling); ; {
 		if err := k.read(); err != nil {
 			return err
 		}
 		k.choose()
-		if len(k.victims) == 0 && k.ownerless() == nil {
+		now := k.env.Now()
+		switch free := len(k.victims) == 0 && k.ownerless() == nil; {
+		case !free && !now.Before(end):
+			return k.heldAgain()
+		case !free:
+			freeSince = time.Time{}
+		case freeSince.IsZero():
+			freeSince = now
+		case now.Sub(freeSince) >= secondLook:
 			return nil
 		}
-		if !k.env.Now().Before(end) {
-			return k.heldAgain()
-		}
-		if err := hints.Wait(ctx, k.ports(), settling/20); err != nil {
+		if err := hints.Wait(ctx, k.ports(), secondLook/4); err != nil {
 			return err
 		}
 	}

@@ -257,7 +257,7 @@ func TestKillNobody(t *testing.T) {
 		"kill 1":              {exitNotFound, "port 1 is owned by nobody\n", ""},
 		"kill 81/tcp":         {exitNotFound, "tcp port 81 is owned by nobody (1 TIME_WAIT, which hinders only programs that do not set SO_REUSEADDR, for a minute at most)\n", ""},
 		"kill 50000":          {exitNotFound, "port 50000 is owned by nobody (connections there: 1 ESTABLISHED)\n", ""},
-		"kill 631":            {exitUnknown, "", "sockeye: tcp port 631: who owns it may not be seen: run this with sudo, or see sockeye doctor\n"},
+		"kill 631":            {exitUnknown, "", "sockeye: tcp port 631: who owns it may not be seen: run it as root, or see sockeye doctor\n"},
 		"kill 2049":           {exitUnknown, "", "sockeye: tcp port 2049: the kernel itself uses the socket, or it is on its way between processes: there is none to end\n"},
 		"kill 53/tcp":         {exitNotFound, "tcp port 53 is owned by nobody\n", ""},
 		"kill":                {exitUnknown, "", "sockeye: kill needs a port, as in sockeye kill 8080\n"},
