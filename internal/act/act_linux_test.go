@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockeye-net/sockeye/internal/netlink"
+	"github.com/sockeye-net/sockeye/internal/rawsock"
 	"github.com/sockeye-net/sockeye/internal/testutil"
 	"github.com/sockeye-net/sockeye/netstat"
 )
@@ -290,6 +292,23 @@ func TestExplain(t *testing.T) {
 	}
 	if ReasonOf(nil) != 0 || ReasonOf(os.ErrClosed) != Failed {
 		t.Error("reasons of others' errors")
+	}
+}
+
+// TestNoDestroy: what a kernel answers that cannot close such sockets. This one cannot close Unix sockets, and gives the answer
+// that one without CONFIG_INET_DIAG_DESTROY gives for TCP.
+func TestNoDestroy(t *testing.T) {
+	testutil.NeedRoot(t)
+	nl, err := netlink.Open()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer nl.Close()
+	rec := rawsock.Record{Family: unix.AF_UNIX, Cookie: 1}
+	err = ask(nl, &rec)
+	conn := Connection{Proto: netstat.TCP, State: netstat.Established}
+	if err = conn.explain(err); ReasonOf(err) != Unsupported || !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("%v", err)
 	}
 }
 

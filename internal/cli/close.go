@@ -245,6 +245,9 @@ func (c *closing) preview() string {
 	if c.flags.allNetNS {
 		names = append([]string{"netns"}, names...)
 	}
+	if c.flags.geo {
+		names = append(names, "place")
+	}
 	opt.Columns = view.Columns(names...)
 	var b bytes.Buffer
 	w := view.NewWriter(&b, opt)
@@ -276,9 +279,10 @@ func (c *closing) write() error {
 		return c.env.print(c.text())
 	}
 	opt := c.list.opt
-	opt.Columns = view.SchemaColumns(view.Needs{Owners: true})
+	needs := view.Needs{Owners: true, Geo: c.flags.geo}
+	opt.Columns = view.SchemaColumns(needs)
 	if opt.Format == view.CSV {
-		opt.Columns = view.FlatColumns(view.Needs{Owners: true})
+		opt.Columns = view.FlatColumns(needs)
 	}
 	out := view.NewObjects(c.env.Stdout, opt, "connections")
 	for _, one := range c.found {
