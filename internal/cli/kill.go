@@ -66,6 +66,7 @@ func (e *Env) killCommand() *cobra.Command {
 	fs.DurationVar(&f.timeout, "timeout", defaultKillTimeout, "how long a process may take to end by the first signal")
 	f.output.addTo(cmd)
 	completeWords(cmd, "signal", act.SignalNames())
+	completeNothing(cmd, "timeout")
 	return cmd
 }
 

@@ -60,6 +60,7 @@ func (e *Env) waitCommand() *cobra.Command {
 	fs.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait; 0 is for ever")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing, the exit status tells")
 	f.output.addTo(cmd)
+	completeNothing(cmd, "timeout")
 	cmd.MarkFlagsOneRequired("open", "free")
 	cmd.MarkFlagsMutuallyExclusive("open", "free")
 	cmd.MarkFlagsMutuallyExclusive("open", "strict")

@@ -39,6 +39,8 @@ stands in the way is looked up. Each cause has one of these names:
   ephemeral    good to know: the system may give the port to an outgoing connection
   reserved     good to know: net.ipv4.ip_local_reserved_ports keeps it from that
 
+Only what is in this program's network namespace matters, and is looked at.
+
 In JSON each cause is an object; "hinders" is there where it stands in the way now.
 
 Exit status: 0 when something stands in the way and is named, 1 when the port can be
