@@ -216,7 +216,7 @@ func (c *closing) decide(ctx context.Context) error {
 	if !c.flags.yes {
 		shown = c.preview()
 	}
-	if err := c.env.ask(ctx, &c.flags.consent, shown, question); err != nil {
+	if err := c.env.confirm(ctx, &c.flags.consent, shown, question); err != nil {
 		return err
 	}
 	closer := c.env.Do.Closer()

@@ -313,7 +313,7 @@ func (k *killing) decide(ctx context.Context) error {
 	if !k.flags.yes {
 		shown = k.preview()
 	}
-	if err := k.env.ask(ctx, &k.flags.consent, shown, k.askText()); err != nil {
+	if err := k.env.confirm(ctx, &k.flags.consent, shown, k.askText()); err != nil {
 		return err
 	}
 	if err := k.again(); err != nil {

@@ -93,8 +93,8 @@ func (c *consent) addTo(cmd *cobra.Command) {
 
 var errNobodyToAsk = errors.New("there is no terminal to ask on: say --yes to do it unasked, or --dry-run to see what would be hit")
 
-// ask shows what will be hit and waits for a yes. All of it goes to stderr: what is written to stdout may be for a program.
-func (e *Env) ask(ctx context.Context, c *consent, shown, question string) error {
+// confirm shows what will be hit and waits for a yes. All of it goes to stderr: what is written to stdout may be for a program.
+func (e *Env) confirm(ctx context.Context, c *consent, shown, question string) error {
 	if c.yes {
 		return nil
 	}

@@ -221,11 +221,11 @@ func (w *waiting) connect(ctx context.Context, t *target) {
 			return
 		case ctx.Err() != nil:
 			return
-		case isRefused(err):
+		case saysRefused(err):
 			refusals++
 		}
 		// That a host does not answer says that its port is not open, and nothing of whether it is free.
-		t.last, t.unsure = err, !isRefused(err) && w.flags.free
+		t.last, t.unsure = err, !saysRefused(err) && w.flags.free
 	}
 	if w.flags.free && refusals == len(addrs) {
 		w.came(t)
@@ -260,4 +260,4 @@ func (w *waiting) dial(ctx context.Context, to netip.AddrPort) error {
 	return err
 }
 
-func isRefused(err error) bool { return errors.Is(err, refused) }
+func saysRefused(err error) bool { return errors.Is(err, refused) }
