@@ -422,6 +422,7 @@ func TestReused(t *testing.T) {
 	p := hold(t, was)
 	_ = old.Process.Kill()
 	_ = old.Wait()
+	time.Sleep(30 * time.Millisecond) // starts are told in units of 10 ms: all ids there are take longer to come round
 	other := reusePID(t, old.Process.Pid)
 	if got, err := p.End(t.Context(), Ending{}); got != Ended || ReasonOf(err) != Gone {
 		t.Errorf("%v %v", got, err)
