@@ -268,8 +268,11 @@ func TestHints(t *testing.T) {
 		return
 	}
 	testutil.CheckLeaks(t)
-	h := OpenHints()
+	h := OpenHints(true)
 	defer h.Close()
+	if none := OpenHints(false); none.Events() || none.Close() != nil {
+		t.Error("subscribed")
+	}
 	if !h.Events() {
 		t.Skip("no destroy groups")
 	}
