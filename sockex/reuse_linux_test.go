@@ -396,3 +396,35 @@ func TestDisconnectCancelStorm(t *testing.T) {
 	}
 	time.Sleep(5 * time.Millisecond)
 }
+
+// TestReuseMultipath: package net's listeners take Multipath TCP, whose sockets are others.
+func TestReuseMultipath(t *testing.T) {
+	r := newRig(t)
+	d := net.Dialer{}
+	d.SetMultipathTCP(true)
+	c, err := d.DialContext(r.ctx, "tcp4", r.to.String())
+	r.must(err)
+	defer c.Close()
+	client := c.(*net.TCPConn)
+	if multi, err := client.MultipathTCP(); err != nil || !multi {
+		testutil.Lack(t, "no Multipath TCP here")
+	}
+	r.writes(client, "first")
+	a := r.gets(r.accept(r.ctx, nil), "first")
+	if multi, err := a.Conn.MultipathTCP(); err != nil || !multi {
+		t.Logf("accepted as TCP: %v", err)
+	}
+	_, err = ConnectTime(a.Conn)
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, ErrSocketKind) {
+		t.Error(err)
+	}
+	r.writes(a.Conn, "answer and more")
+	r.reads(client, "answer")
+	go func() {
+		_, _ = io.Copy(io.Discard, a.Conn)
+		_ = a.Conn.Close()
+	}()
+	s, err := DisconnectEx(r.ctx, client, TF_REUSE_SOCKET)
+	r.must(err)
+	r.connects(s)
+}

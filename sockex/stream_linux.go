@@ -103,7 +103,7 @@ func (t *transfer) beginGroup(fd int) (err error) {
 	}
 	on, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK)
 	if err != nil {
-		return err
+		return nil // a stream of another kind, which has no segments
 	}
 	if t.sys.wasCorked = on != 0; !t.sys.wasCorked {
 		err = setCork(fd, 1)

@@ -442,3 +442,79 @@ func TestReceivers(t *testing.T) {
 		})
 	}
 }
+
+// TestEthernet is in a namespace whose loopback has the packets of an Ethernet: head, file and tail are cut where segments
+// are full and nowhere else, and datagrams that are longer than a packet go one by one, since the kernel does not cut what
+// would be cut once more.
+func TestEthernet(t *testing.T) {
+	if !testutil.Isolated(t, testutil.Child{NetNS: true}) {
+		return
+	}
+	testutil.Command(t, testutil.NeedTool(t, "ip"), "link", "set", "lo", "mtu", "1500")
+	senders(t, func(s *sender) {
+		const mss = 1500 - 40 - 12 // with timestamps
+		e := s.pair()
+		for range 20 {
+			s.whole(e, nil, &FileOptions{Head: text(60000)}, 60000)
+		}
+		for _, size := range []int{0, 100, 1000, mss - 300, mss - 299, 4096, 20000, 40000, 150000} {
+			before := s.segments(e)
+			s.whole(e, s.file(text(size)), &FileOptions{Head: text(200), Tail: text(100)}, size+300)
+			if n, want := s.segments(e)-before, uint32((size+300+mss-1)/mss); n != want {
+				s.Errorf("%d bytes: %d segments, want %d", size+300, n, want)
+			}
+		}
+		s.uncorked(e)
+		for _, size := range []int{1000, 2000} {
+			c := many(text(size), 200, size)
+			from, to := s.udpEnds("udp4", true)
+			s.startPackets(from, c.of, nil).wants(int64(200*size), nil)
+			for i, w := range c.want {
+				if got := s.datagram(to, deadline); len(got) != len(w) {
+					s.Fatalf("datagram %d is of %d bytes, want %d", i, len(got), len(w))
+				}
+			}
+		}
+	})
+}
+
+// TestFewerSegments: a kernel that cuts a message into 64 at most, or does not cut, is asked for less.
+func TestFewerSegments(t *testing.T) {
+	var l letters
+	l.segments = maxSegments
+	one := new(segmentSize)
+	l.messages = []message{{hdr: unix.Msghdr{Control: (*byte)(unsafe.Pointer(one))}}}
+	for _, want := range []int{oldSegments, 1} {
+		if !l.less(unix.EINVAL) || l.segments != want {
+			t.Errorf("%d segments, want %d", l.segments, want)
+		}
+	}
+	if l.less(unix.ECONNREFUSED) {
+		t.Error("another error is tried again")
+	}
+	l.messages[0].hdr.Control = nil
+	if l.less(unix.EINVAL) {
+		t.Error("a message that is not cut is tried again")
+	}
+}
+
+// TestUnixStream sends on a Unix socket, which has no cork, through a port.
+func TestUnixStream(t *testing.T) {
+	senders(t, func(s *sender) {
+		if s.port == nil {
+			s.Skip("*net.TCPConn only")
+		}
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		s.must(err)
+		h, err := s.port.AttachFD(uintptr(fds[0]))
+		s.must(err)
+		defer h.Close()
+		peer := os.NewFile(uintptr(fds[1]), "peer")
+		defer peer.Close()
+		all := text(300000)
+		got := receive(peer, len(all)+8)
+		s.startFile(&end{handle: h}, s.file(all), &FileOptions{Head: []byte("head"), Tail: []byte("tail")}).wants(int64(len(all)+8), nil)
+		s.same(got, join([]byte("head"), all, []byte("tail")))
+		s.startFile(&end{handle: h}, nil, &FileOptions{Head: []byte("x"), Flags: TF_DISCONNECT}).wants(1, ErrSocketKind)
+	})
+}

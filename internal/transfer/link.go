@@ -219,8 +219,11 @@ func (w *wire) put(b []byte) (int, error) {
 	return w.TCPConn.Write(b)
 }
 
-// gather has TLS's records, of 16 KiB each, written together.
+// gather has TLS's records, of 16 KiB each, written together. A receiver has too little to say for that.
 func (w *wire) gather() {
+	if !w.sender {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hold, w.out = true, make([]byte, 0, outSize)
