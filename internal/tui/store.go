@@ -1,0 +1,80 @@
+package tui
+
+import (
+	"time"
+)
+
+// store keeps the rows of one kind from reading to reading: it knows which are new, and which are gone.
+type store struct {
+	byKey map[key]*row
+	all   []*row
+	now   uint32 // the number of the reading
+	begun bool   // what is there at the first reading is not new
+}
+
+// maxGhosts bounds how many rows are kept of what is gone: a busy server closes thousands of connections a second.
+const maxGhosts = 1000
+
+func newStore() store { return store{byKey: make(map[key]*row)} }
+
+// begin begins a reading.
+func (s *store) begin() { s.now++ }
+
+// touch finds or makes the row of a key, and marks it as there.
+func (s *store) touch(k key, now time.Time) *row {
+	r := s.byKey[k]
+	if r == nil {
+		r = s.add(k)
+		if s.begun {
+			r.born = now
+		}
+	}
+	r.seen, r.died = s.now, time.Time{}
+	return r
+}
+
+func (s *store) add(k key) *row {
+	r := &row{key: k}
+	s.byKey[k] = r
+	s.all = append(s.all, r)
+	return r
+}
+
+// end ends a reading: what it did not have is gone, and what has been gone for a while is dropped.
+func (s *store) end(now time.Time) {
+	for _, r := range s.all {
+		if r.seen != s.now && !r.gone() {
+			r.died = now
+			r.Delta.Sent, r.Delta.Received = 0, 0
+		}
+	}
+	s.sweep(now)
+	s.begun = true
+}
+
+// sweep drops what has been gone for a while.
+func (s *store) sweep(now time.Time) {
+	kept, ghosts := s.all[:0], 0
+	for _, r := range s.all {
+		if r.gone() {
+			if ghosts++; now.Sub(r.died) >= glow || ghosts > maxGhosts {
+				r.dropped = true
+				delete(s.byKey, r.key)
+				continue
+			}
+		}
+		kept = append(kept, r)
+	}
+	clear(s.all[len(kept):])
+	s.all = kept
+}
+
+// glowing reports whether a row is marked as new or gone.
+func (s *store) glowing(now time.Time) bool {
+	for _, r := range s.all {
+		if r.gone() || r.fresh(now) {
+			return true
+		}
+	}
+	return false
+}
