@@ -19,7 +19,6 @@ type column struct {
 	drop         int  // and left out altogether, the highest first; 0 is never
 	least        int  // how wide it is at first, so that later cells need not widen it
 	port         bool // cut before the last ':'
-	grow         bool // takes what room is left
 
 	text    func(m *Model, dst []byte, r *row) []byte
 	compare func(m *Model, a, b *row) int
@@ -154,9 +153,9 @@ func socketColumns() []column {
 	}
 	cols = append(cols, figures(own)...)
 	cols = append(cols, ageColumn(),
-		ofSocket("owners", column{shrink: 12, grow: true}),
+		ofSocket("owners", column{shrink: 16}),
 		ofSocket("user", column{shrink: 6, drop: 15}),
-		ofSocket("place", column{shrink: 10, drop: 22, grow: true}))
+		ofSocket("place", column{shrink: 10, drop: 22}))
 	for _, name := range []string{"recv_q", "send_q", "rtt_us", "retrans", "cwnd", "congestion", "pid", "process", "module", "uid", "interface", "netns",
 		"inode", "cookie", "type", "local_port", "remote_port", "family", "country", "iso", "city", "isp", "org", "asn", "special"} {
 		cols = append(cols, ofSocket(name, column{shrink: 8, drop: 12}))
@@ -168,7 +167,7 @@ func processColumns() []column {
 	cols := []column{
 		{name: "pid", header: "PID", right: true, least: 6, text: textPID,
 			compare: func(_ *Model, a, b *row) int { return cmp.Compare(pidOf(a), pidOf(b)) }},
-		{name: "process", header: "PROCESS", shrink: 12, grow: true, text: textProcess,
+		{name: "process", header: "PROCESS", shrink: 24, text: textProcess,
 			compare: func(_ *Model, a, b *row) int { return cmp.Compare(nameOf(a), nameOf(b)) }},
 		words("user", "USER", column{shrink: 6, drop: 12}, func(m *Model, r *row) string { return m.details.of(r.Process).User }),
 		words("module", "UNIT", column{shrink: 8, drop: 26}, func(m *Model, r *row) string { return m.unitOf(r.Process) }),
@@ -178,7 +177,7 @@ func processColumns() []column {
 		number("open", "OPEN", column{drop: 14}, func(r *row) float64 { return float64(shown(r).Open) }, count),
 		number("opened", "OPENED", column{drop: 27}, func(r *row) float64 { return float64(shown(r).Opened) }, count),
 		number("closed", "CLOSED", column{drop: 28}, func(r *row) float64 { return float64(shown(r).Closed) }, count),
-		words("command", "COMMAND", column{shrink: 10, drop: 29, grow: true}, func(m *Model, r *row) string {
+		words("command", "COMMAND", column{shrink: 10, drop: 29}, func(m *Model, r *row) string {
 			return strings.Join(m.details.of(r.Process).Args, " ")
 		}))
 }
@@ -186,8 +185,8 @@ func processColumns() []column {
 func hostColumns() []column {
 	cols := []column{
 		ofSocket("remote_addr", column{header: "HOST", shrink: 15}),
-		words("name", "NAME", column{shrink: 12, drop: 18, grow: true}, func(m *Model, r *row) string { return m.reverse.name(r.remote()) }),
-		ofSocket("place", column{shrink: 14, grow: true}),
+		words("name", "NAME", column{shrink: 12, drop: 18}, func(m *Model, r *row) string { return m.reverse.name(r.remote()) }),
+		ofSocket("place", column{shrink: 14}),
 		ofSocket("country", column{shrink: 8, drop: 12}), ofSocket("iso", column{drop: 12}), ofSocket("region", column{shrink: 8, drop: 12}),
 		ofSocket("city", column{shrink: 8, drop: 12}), ofSocket("isp", column{shrink: 8, drop: 12}), ofSocket("org", column{shrink: 8, drop: 12}),
 		ofSocket("asn", column{drop: 12, least: 5}), ofSocket("special", column{drop: 12}),

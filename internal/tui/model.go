@@ -172,8 +172,7 @@ func (m *Model) Take(report *watch.Report, w Watcher, links *ifstat.Snapshot) {
 		m.counts = report.Counts
 	}
 	if report != nil && report.Elapsed == 0 {
-		m.takeEvents(report)
-		m.relist()
+		m.insert(m.takeEvents(report))
 		return
 	}
 	m.ready = true
@@ -226,9 +225,10 @@ func (m *Model) takeSockets(w Watcher) {
 }
 
 // takeEvents takes what opened and closed between two readings, so that it is seen at once, and however short it lives.
-func (m *Model) takeEvents(report *watch.Report) {
+// It returns the rows that are new.
+func (m *Model) takeEvents(report *watch.Report) (rows []*row) {
 	st := m.store(Connections)
-	news := 0
+	ends := 0
 	for i := range report.Events {
 		e := &report.Events[i]
 		switch e.Kind {
@@ -237,37 +237,65 @@ func (m *Model) takeEvents(report *watch.Report) {
 				r = st.touch(socketKey(&e.Socket), m.at)
 				r.setSocket(&e.Socket)
 				r.By, r.since, r.Interval, r.Told = bySocket, e.Since, m.interval, e.Socket.Proto == netstat.TCP
+				rows = append(rows, r)
 			}
 		case watch.Closed, watch.ListenerVanished:
-			if news++; news <= maxGhosts {
-				m.takeEnd(e)
+			if ends++; ends <= maxGhosts {
+				if r, made := m.takeEnd(e); made {
+					rows = append(rows, r)
+				}
 			}
 		}
 	}
+	return rows
 }
 
 // takeEnd marks a socket as gone, and shows it for a moment if it had not been seen.
-func (m *Model) takeEnd(e *watch.Event) {
+func (m *Model) takeEnd(e *watch.Event) (r *row, made bool) {
 	st := m.store(Connections)
 	k := socketKey(&e.Socket)
-	r := st.byKey[k]
-	switch {
-	case r != nil && r.gone():
-	case r == nil:
-		r = st.touch(k, m.at)
+	if r = st.byKey[k]; r == nil {
+		r, made = st.touch(k, m.at), true
 		r.setSocket(&e.Socket)
 		r.By, r.Interval = bySocket, m.interval
 	}
 	if r.died.IsZero() {
 		r.died = m.at
 	}
-	r.Delta = watch.Bytes{}
 	if !e.Since.IsZero() {
 		r.since = e.Since
 	}
 	if e.Bytes.Basis != watch.NotCounted {
 		r.Total, r.Told = e.Bytes, true
 	}
+	return r, made
+}
+
+// manyNews is how many rows are put in their places one by one; more are sorted with the rest.
+const manyNews = 64
+
+// insert puts rows that came between two readings in their places.
+func (m *Model) insert(news []*row) {
+	switch {
+	case len(news) == 0 || m.kind != Connections && m.kind != Listeners:
+		return
+	case len(news) > manyNews:
+		m.relist()
+		return
+	}
+	p, match, compare := m.page(), m.matcher(), m.compare()
+	for _, r := range news {
+		if r.listed || !m.belongs(r) || !match(r) {
+			continue
+		}
+		r.listed = true
+		at, _ := slices.BinarySearchFunc(p.rows, r, compare)
+		p.rows = slices.Insert(p.rows, at, r)
+		if at <= p.cursor && len(p.rows) > 1 && (m.follow || m.detail) {
+			p.cursor++
+		}
+	}
+	m.place()
 }
 
 // takeUsage takes what processes and hosts moved, if they are shown.
@@ -341,17 +369,25 @@ func (m *Model) switchTo(k Kind) {
 	m.relist()
 }
 
+// compare is the order of the view.
+func (m *Model) compare() func(a, b *row) int {
+	p := m.page()
+	by, down := p.cols[p.sort].compare, p.down
+	return func(a, b *row) int {
+		c := by(m, a, b)
+		switch {
+		case c == 0:
+			return tie(a, b)
+		case down:
+			return -c
+		}
+		return c
+	}
+}
+
 // inOrder sorts rows.
 func (m *Model) inOrder(rows []*row) []*row {
-	p := m.page()
-	by := p.cols[p.sort].compare
-	compare := func(a, b *row) int {
-		c := by(m, a, b)
-		if p.down {
-			c = -c
-		}
-		return cmp.Or(c, tie(a, b))
-	}
+	compare := m.compare()
 	if m.kind == Processes && m.tree {
 		return m.grow(rows, compare)
 	}
@@ -366,8 +402,13 @@ func (m *Model) inOrder(rows []*row) []*row {
 // tie puts rows that are equal otherwise in an order that stays.
 func tie(a, b *row) int {
 	if a.By == bySocket {
-		return cmp.Or(cmp.Compare(a.sock.Proto, b.sock.Proto), a.sock.Local.Compare(b.sock.Local), a.sock.Remote.Compare(b.sock.Remote),
-			cmp.Compare(a.key.a, b.key.a))
+		if c := cmp.Compare(a.sock.Proto, b.sock.Proto); c != 0 {
+			return c
+		}
+		if c := a.sock.Local.Compare(b.sock.Local); c != 0 {
+			return c
+		}
+		return cmp.Or(a.sock.Remote.Compare(b.sock.Remote), cmp.Compare(a.key.a, b.key.a))
 	}
 	return cmp.Or(cmp.Compare(a.key.a, b.key.a), cmp.Compare(a.key.b, b.key.b))
 }

@@ -16,7 +16,7 @@ func (m *Model) paneHeight() int {
 		return max(0, min(len(m.confirm.lines)+3, most))
 	case m.kind == Links:
 		return max(0, min(m.graphHeight(), most))
-	case !m.detail || m.body() < 6:
+	case !m.detail || m.body() < 6 || m.current() == nil:
 		return 0
 	}
 	n := len(m.facts(m.current()))

@@ -141,7 +141,7 @@ func (m *Model) askSearch() {
 // searchNext goes to the next row that has the text, forward or back.
 func (m *Model) searchNext(step int) {
 	if m.search == "" {
-		m.askSearch()
+		m.say("nothing is searched for: ctrl+f", true)
 		return
 	}
 	if !m.searchFrom(m.page().cursor+step, step) {

@@ -43,9 +43,12 @@ func (s *store) add(k key) *row {
 // end ends a reading: what it did not have is gone, and what has been gone for a while is dropped.
 func (s *store) end(now time.Time) {
 	for _, r := range s.all {
-		if r.seen != s.now && !r.gone() {
+		if r.seen == s.now {
+			continue
+		}
+		r.Delta.Sent, r.Delta.Received = 0, 0
+		if !r.gone() {
 			r.died = now
-			r.Delta.Sent, r.Delta.Received = 0, 0
 		}
 	}
 	s.sweep(now)
