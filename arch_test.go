@@ -42,6 +42,7 @@ var layers = map[string]layer{
 	"finders": {rank: 3, peers: true, libs: []string{"github.com/BurntSushi/toml"}, dirs: []string{"internal/config", "internal/geodb"}},
 	"fetch":   {rank: 3, libs: []string{xsys}, dirs: []string{"internal/geofetch"}},
 	"watch":   {rank: 3, libs: []string{xsys}, dirs: []string{"watch"}},
+	"do":      {rank: 3, libs: []string{xsys}, dirs: []string{"internal/act", "internal/ports"}},
 	"view":    {rank: 4, dirs: []string{"internal/view", "internal/annotate"}},
 	"records": {rank: 5, libs: []string{"modernc.org/sqlite", "github.com/prometheus/", "go.opentelemetry.io/"}, dirs: []string{"internal/history", "internal/metrics"}},
 	"screens": {rank: 6, libs: []string{xsys, "golang.org/x/term", "charm.land/"}, dirs: []string{"internal/tui", "internal/web"}},
@@ -60,7 +61,7 @@ var layers = map[string]layer{
 }
 
 // see and move are the layers of the two halves, which do not know each other.
-var see, move = []string{"see", "watch", "view"}, []string{"completion", "sockex", "pipe", "relay"}
+var see, move = []string{"see", "watch", "do", "view"}, []string{"completion", "sockex", "pipe", "relay"}
 
 // pkg is what we ask go list for.
 type pkg struct {

@@ -20,3 +20,9 @@ package iphlpapi
 //sys	setPerTcpConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, offset uint32) (errcode error) = iphlpapi.SetPerTcpConnectionEStats?
 //sys	getPerTcp6ConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, ros *byte, rosVersion uint32, rosSize uint32, rod *byte, rodVersion uint32, rodSize uint32) (errcode error) = iphlpapi.GetPerTcp6ConnectionEStats?
 //sys	setPerTcp6ConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint32, rwSize uint32, offset uint32) (errcode error) = iphlpapi.SetPerTcp6ConnectionEStats?
+
+//sys	setTcpEntry(row *byte) (errcode error) = iphlpapi.SetTcpEntry?
+
+// Of <nsi.h>, which is in no SDK: what SetTcpEntry itself calls, and the only way to close a connection of IPv6.
+
+//sys	nsiSetAllParameters(store uint32, action uint32, module *byte, object uint32, key *byte, keySize uint32, data *byte, dataSize uint32) (errcode error) = nsi.NsiSetAllParameters?

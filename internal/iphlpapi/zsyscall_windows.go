@@ -39,6 +39,7 @@ func errnoErr(e syscall.Errno) error {
 
 var (
 	modiphlpapi = windows.NewLazySystemDLL("iphlpapi.dll")
+	modnsi      = windows.NewLazySystemDLL("nsi.dll")
 
 	procFreeMibTable                = modiphlpapi.NewProc("FreeMibTable")
 	procGetExtendedTcpTable         = modiphlpapi.NewProc("GetExtendedTcpTable")
@@ -55,6 +56,8 @@ var (
 	procGetUnicastIpAddressTable    = modiphlpapi.NewProc("GetUnicastIpAddressTable")
 	procSetPerTcp6ConnectionEStats  = modiphlpapi.NewProc("SetPerTcp6ConnectionEStats")
 	procSetPerTcpConnectionEStats   = modiphlpapi.NewProc("SetPerTcpConnectionEStats")
+	procSetTcpEntry                 = modiphlpapi.NewProc("SetTcpEntry")
+	procNsiSetAllParameters         = modnsi.NewProc("NsiSetAllParameters")
 )
 
 func freeMibTable(table *byte) {
@@ -228,6 +231,30 @@ func setPerTcpConnectionEStats(row *byte, group uint32, rw *byte, rwVersion uint
 		return
 	}
 	r0, _, _ := syscall.SyscallN(procSetPerTcpConnectionEStats.Addr(), uintptr(unsafe.Pointer(row)), uintptr(group), uintptr(unsafe.Pointer(rw)), uintptr(rwVersion), uintptr(rwSize), uintptr(offset))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func setTcpEntry(row *byte) (errcode error) {
+	errcode = procSetTcpEntry.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procSetTcpEntry.Addr(), uintptr(unsafe.Pointer(row)))
+	if r0 != 0 {
+		errcode = syscall.Errno(r0)
+	}
+	return
+}
+
+func nsiSetAllParameters(store uint32, action uint32, module *byte, object uint32, key *byte, keySize uint32, data *byte, dataSize uint32) (errcode error) {
+	errcode = procNsiSetAllParameters.Find()
+	if errcode != nil {
+		return
+	}
+	r0, _, _ := syscall.SyscallN(procNsiSetAllParameters.Addr(), uintptr(store), uintptr(action), uintptr(unsafe.Pointer(module)), uintptr(object), uintptr(unsafe.Pointer(key)), uintptr(keySize), uintptr(unsafe.Pointer(data)), uintptr(dataSize))
 	if r0 != 0 {
 		errcode = syscall.Errno(r0)
 	}
