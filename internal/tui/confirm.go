@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sockeye-net/sockeye/internal/view"
@@ -85,6 +86,7 @@ func (m *Model) askEnd() {
 		return
 	}
 	p, actions, read := r.process(), m.opt.Actions, m.opt.Details
+	others := m.others(r, p)
 	m.do(func() func(*Model) {
 		held, err := actions.Hold(p)
 		if err != nil {
@@ -94,11 +96,11 @@ func (m *Model) askEnd() {
 		if read != nil {
 			d, _ = read(p) // what is not known is left out
 		}
-		return func(m *Model) { m.confirmEnd(p, held, &d) }
+		return func(m *Model) { m.confirmEnd(p, held, &d, others) }
 	})
 }
 
-func (m *Model) confirmEnd(p *netstat.Process, held Held, d *netstat.Details) {
+func (m *Model) confirmEnd(p *netstat.Process, held Held, d *netstat.Details, others string) {
 	if m.confirm != nil || m.prompt != nil || m.quit {
 		_ = held.Close() // something else is being asked
 		return
@@ -111,6 +113,9 @@ func (m *Model) confirmEnd(p *netstat.Process, held Held, d *netstat.Details) {
 		c.lines = append(c.lines, "of "+view.CleanText(d.User))
 	}
 	c.lines = append(c.lines, m.holdings(p))
+	if others != "" {
+		c.lines = append(c.lines, "The socket is held by others, too, which stay: "+others)
+	}
 	c.on = map[string]func(*Model){
 		"y": func(m *Model) { m.end(p, held, false) },
 		"K": func(m *Model) { m.end(p, held, true) },
@@ -158,6 +163,19 @@ func (m *Model) holdings(p *netstat.Process) string {
 		text += " and listens on " + strings.Join(listeners, ", ")
 	}
 	return text + "."
+}
+
+// others are the owners of a row's socket beside one.
+func (m *Model) others(r *row, p *netstat.Process) string {
+	var names []string
+	for i := range r.sock.Owners {
+		q := r.sock.Owners[i].Process
+		name := fmt.Sprintf("%s[%d]", view.CleanText(q.Name), q.PID)
+		if q != p && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func holds(s *netstat.Socket, p *netstat.Process) bool {

@@ -235,7 +235,7 @@ func (m *Model) takeEvents(report *watch.Report) (rows []*row) {
 		case watch.Opened, watch.ListenerAppeared:
 			if r := st.byKey[socketKey(&e.Socket)]; r == nil && len(st.all) < maxGhosts*100 {
 				r = st.touch(socketKey(&e.Socket), m.at)
-				r.setSocket(&e.Socket)
+				r.setEvent(&e.Socket)
 				r.By, r.since, r.Interval, r.Told = bySocket, e.Since, m.interval, e.Socket.Proto == netstat.TCP
 				rows = append(rows, r)
 			}
@@ -256,7 +256,7 @@ func (m *Model) takeEnd(e *watch.Event) (r *row, made bool) {
 	k := socketKey(&e.Socket)
 	if r = st.byKey[k]; r == nil {
 		r, made = st.touch(k, m.at), true
-		r.setSocket(&e.Socket)
+		r.setEvent(&e.Socket)
 		r.By, r.Interval = bySocket, m.interval
 	}
 	if r.died.IsZero() {
@@ -340,14 +340,15 @@ func (m *Model) relist() {
 	match := m.matcher()
 	kept := p.rows[:0]
 	for _, r := range p.rows {
-		if r.listed = !r.dropped && !r.tree.bare && m.belongs(r) && match(r); r.listed {
+		r.listed = !r.dropped && m.kind != Processes && m.belongs(r) && match(r) // of a tree not all rows are shown
+		if r.listed {
 			kept = append(kept, r)
 		}
 	}
 	clear(p.rows[len(kept):])
 	for _, r := range st.all {
 		if !r.listed && m.belongs(r) && match(r) {
-			r.listed = true
+			r.listed = m.kind != Processes
 			kept = append(kept, r)
 		}
 	}

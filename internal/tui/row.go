@@ -58,6 +58,14 @@ func (r *row) setSocket(s *netstat.Socket) {
 	r.Socket = &r.sock
 }
 
+// setEvent copies the socket of an event. That there may be more owners than the one who acted need not be said in a row that
+// lasts for a moment.
+func (r *row) setEvent(s *netstat.Socket) {
+	if r.setSocket(s); len(s.Owners) > 0 {
+		r.sock.Missing = netstat.NotMissing
+	}
+}
+
 // process is the first of the row's processes; nil is none.
 func (r *row) process() *netstat.Process {
 	switch {
