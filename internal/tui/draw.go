@@ -19,10 +19,11 @@ const (
 
 // drawn is the screen while it is drawn, and what of it can be clicked.
 type drawn struct {
-	buf  []byte
-	line int // cells written in this line
-	tabs [kinds][2]int
-	cell []byte
+	buf   []byte
+	width int // of the screen
+	line  int // cells written in this line
+	tabs  [kinds][2]int
+	cell  []byte
 
 	cursorX, cursorY int
 	cursor           bool // a text is being typed
@@ -60,6 +61,7 @@ func (d *drawn) text(st style, text string, width int) {
 }
 
 func (d *drawn) spaces(n int) {
+	n = min(n, d.width-d.line)
 	for range n {
 		d.buf = append(d.buf, ' ')
 	}
@@ -71,10 +73,13 @@ func (d *drawn) newline() { d.buf, d.line = append(d.buf, '\n'), 0 }
 // Draw is the screen: as many lines as it is high, none wider than it is wide. Where a text is being typed, x and y are where.
 func (m *Model) Draw() (screen string, x, y int, typing bool) {
 	d := &m.lines
-	d.buf, d.line, d.cursor = d.buf[:0], 0, false
+	d.buf, d.width, d.line, d.cursor = d.buf[:0], m.width, 0, false
 	m.drawTitle(d)
 	switch {
-	case m.height < 4:
+	case m.height < 5:
+		for range m.height - 2 {
+			d.newline()
+		}
 	case m.help:
 		m.drawHelp(d)
 	case m.chooser != nil:

@@ -22,11 +22,14 @@ type script struct {
 	closed bool
 }
 
-func (s *script) Next(ctx context.Context) (*watch.Report, error) { <-ctx.Done(); return nil, ctx.Err() }
-func (s *script) Partial() []error                                { return nil }
-func (s *script) Source() watch.Source                            { return s.source }
-func (s *script) Interval() time.Duration                         { return time.Second }
-func (s *script) Close() error                                    { s.closed = true; return nil }
+func (s *script) Next(ctx context.Context) (*watch.Report, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+func (s *script) Partial() []error        { return nil }
+func (s *script) Source() watch.Source    { return s.source }
+func (s *script) Interval() time.Duration { return time.Second }
+func (s *script) Close() error            { s.closed = true; return nil }
 func (s *script) Usage(by watch.By, dst []watch.Usage) []watch.Usage {
 	return append(dst, s.usage[by]...)
 }

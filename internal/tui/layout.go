@@ -121,7 +121,7 @@ func (l *layout) fit(room, gap int) {
 			break
 		}
 	}
-	l.addUp(gap)
+	l.addUp(room, gap)
 }
 
 // least is how wide the table is with all columns cut.
@@ -186,13 +186,16 @@ func (l *layout) cutOne(over int) bool {
 	return true
 }
 
-func (l *layout) addUp(gap int) {
-	x := marks
+// addUp finds where the columns stand. What has no room even so is cut off at the edge.
+func (l *layout) addUp(room, gap int) {
+	x := 0
 	for i := range l.placed {
-		if c := &l.placed[i]; !c.dropped {
-			c.x = x
-			x += c.width + gap
+		c := &l.placed[i]
+		if c.dropped = c.dropped || x >= room; c.dropped {
+			continue
 		}
+		c.x, c.width = marks+x, min(c.width, room-x)
+		x += c.width + gap
 	}
 }
 
