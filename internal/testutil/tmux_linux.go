@@ -33,7 +33,7 @@ func StartTmux(t testing.TB, width, height int, line string, env ...string) *Tmu
 func (x *Tmux) env(env []string, args ...string) string {
 	x.t.Helper()
 	cmd := exec.Command("tmux", append([]string{"-u", "-f", "/dev/null", "-S", x.dir + "/s"}, args...)...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + x.dir, "SHELL=/bin/sh", "LANG=C.UTF-8", "TERM=xterm-256color"}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/", "SHELL=/bin/sh", "LANG=C.UTF-8", "TERM=xterm-256color"}, env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		x.t.Fatalf("tmux %s: %v\n%s", strings.Join(args, " "), err, out)

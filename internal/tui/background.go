@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,6 +86,15 @@ func (m *Model) wantDetails(list []*netstat.Process) {
 			m.relist()
 		}
 	})
+}
+
+// userOf is the user of a process, by number where no names are wanted.
+func (m *Model) userOf(p *netstat.Process) string {
+	d := m.details.of(p)
+	if n := m.opt.Names; d.User != "" && n.UserName == nil && n.OwnerUser == nil {
+		return strconv.FormatUint(uint64(d.UID), 10)
+	}
+	return d.User
 }
 
 // unitOf is the process's unit, container or service.

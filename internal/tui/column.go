@@ -16,6 +16,7 @@ type column struct {
 	right        bool // numbers stand to the right
 	big          bool // what is large is wanted first
 	shrink       int  // where the terminal is narrow: 0 keeps it whole, else the least width it is cut to
+	squeeze      int  // and where leaving columns out is not enough, the least width it is cut to then; 0 is shrink
 	drop         int  // and left out altogether, the highest first; 0 is never
 	least        int  // how wide it is at first, so that later cells need not widen it
 	port         bool // cut before the last ':'
@@ -147,13 +148,13 @@ func columnsOf(k Kind) []column {
 func socketColumns() []column {
 	cols := []column{
 		ofSocket("proto", column{}),
-		ofSocket("local", column{shrink: 14, port: true}),
-		ofSocket("remote", column{shrink: 14, port: true}),
+		ofSocket("local", column{shrink: 21, squeeze: 14, port: true}),
+		ofSocket("remote", column{shrink: 21, squeeze: 14, port: true}),
 		ofSocket("state", column{drop: 10, least: 11}),
 	}
 	cols = append(cols, figures(own)...)
 	cols = append(cols, ageColumn(),
-		ofSocket("owners", column{shrink: 16}),
+		ofSocket("owners", column{shrink: 20, squeeze: 12}),
 		ofSocket("user", column{shrink: 6, drop: 15}),
 		ofSocket("place", column{shrink: 10, drop: 22}))
 	for _, name := range []string{"recv_q", "send_q", "rtt_us", "retrans", "cwnd", "congestion", "pid", "process", "module", "uid", "interface", "netns",
@@ -169,7 +170,7 @@ func processColumns() []column {
 			compare: func(_ *Model, a, b *row) int { return cmp.Compare(pidOf(a), pidOf(b)) }},
 		{name: "process", header: "PROCESS", shrink: 24, text: textProcess,
 			compare: func(_ *Model, a, b *row) int { return cmp.Compare(nameOf(a), nameOf(b)) }},
-		words("user", "USER", column{shrink: 6, drop: 12}, func(m *Model, r *row) string { return m.details.of(r.Process).User }),
+		words("user", "USER", column{shrink: 6, drop: 12}, func(m *Model, r *row) string { return m.userOf(r.Process) }),
 		words("module", "UNIT", column{shrink: 8, drop: 26}, func(m *Model, r *row) string { return m.unitOf(r.Process) }),
 	}
 	cols = append(cols, figures(shown)...)

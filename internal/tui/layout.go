@@ -9,8 +9,9 @@ import (
 
 // layout is where the columns stand. It remembers how wide they were, so that a table that is drawn again does not tremble.
 type layout struct {
-	widths map[string]int
-	placed []place
+	widths   map[string]int
+	placed   []place
+	squeezed bool // columns are cut as far as they can
 }
 
 // place is a shown column. The text of its cells is in cells, one after the other.
@@ -114,8 +115,9 @@ func gapFor(width int) int {
 // fit makes the columns as wide as there is room for: it leaves out the least important ones until the rest can be cut to what
 // there is, cuts those with the most to give, and gives what is left to those that grow.
 func (l *layout) fit(room, gap int) {
-	for l.least(gap) > room && l.dropOne() {
+	for l.squeezed = false; l.least(gap) > room && l.dropOne(); {
 	}
+	l.squeezed = l.least(gap) > room
 	for over := l.total(gap) - room; over > 0; over = l.total(gap) - room {
 		if !l.cutOne(over) {
 			break
@@ -129,16 +131,20 @@ func (l *layout) least(gap int) int {
 	sum := -gap
 	for i := range l.placed {
 		if c := &l.placed[i]; !c.dropped {
-			sum += c.floor() + gap
+			sum += l.floor(c) + gap
 		}
 	}
 	return sum
 }
 
-// floor is how far a column can be cut.
-func (c *place) floor() int {
-	if c.shrink > 0 {
-		return min(c.shrink, c.natural)
+// floor is how far a column is cut.
+func (l *layout) floor(c *place) int {
+	least := c.shrink
+	if l.squeezed && c.squeeze > 0 {
+		least = c.squeeze
+	}
+	if least > 0 {
+		return min(least, c.natural)
 	}
 	return c.natural
 }
@@ -171,7 +177,7 @@ func (l *layout) cutOne(over int) bool {
 	best, most, next := -1, 0, 0
 	for i := range l.placed {
 		c := &l.placed[i]
-		switch give := c.width - c.floor(); {
+		switch give := c.width - l.floor(c); {
 		case c.dropped:
 		case give > most:
 			best, most, next = i, give, most
