@@ -102,3 +102,17 @@ func (x *Tmux) Until(check func(screen string) error) (screen string) {
 	})
 	return screen
 }
+
+// Restored waits until the program has ended with a line, and checks that the terminal is as it was before.
+func (x *Tmux) Restored(end string) {
+	x.t.Helper()
+	screen := x.Wait("before", end, "extproc") // the last of stty's words
+	if is := x.Is("#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_flag} #{keypad_cursor_flag}"); is != "0 1 0 0 0" {
+		x.t.Error("afterwards the terminal is", is)
+	}
+	for _, on := range []string{" echo ", " icanon ", " isig ", " icrnl ", " opost "} {
+		if !strings.Contains(strings.NewReplacer("\n", " ", ";", " ").Replace(screen)+" ", on) {
+			x.t.Errorf("%s is off:\n%s", on, screen)
+		}
+	}
+}
