@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/sockeye-net/sockeye/netstat"
 )
 
 func BenchmarkTake(b *testing.B) {
@@ -30,5 +32,19 @@ func BenchmarkDraw(b *testing.B) {
 		if s, _, _, _ := m.Draw(); s == "" {
 			b.Fatal("nothing was drawn")
 		}
+	}
+}
+
+// BenchmarkFirst is the first reading: every row is new, and none is in order.
+func BenchmarkFirst(b *testing.B) {
+	s := crowd(20_000, 0)
+	snap := new(netstat.Snapshot)
+	for i := range s.flows {
+		snap.Sockets = append(snap.Sockets, *s.flows[i*7919%len(s.flows)].Socket)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m, _ := newModel(b, nil)
+		m.First(snap)
 	}
 }

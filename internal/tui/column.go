@@ -23,6 +23,7 @@ type column struct {
 
 	text    func(m *Model, dst []byte, r *row) []byte
 	compare func(m *Model, a, b *row) int
+	value   func(r *row) float64 // what compare compares, where that is a number
 }
 
 // ofSocket makes a column of one of the socket table's.
@@ -46,7 +47,7 @@ func ofSocket(name string, shape column) column {
 
 // number is a column of an amount, a rate or a count.
 func number(name, header string, shape column, value func(*row) float64, text func(*Model, float64) string) column {
-	shape.name, shape.header, shape.right, shape.big = name, header, true, true
+	shape.name, shape.header, shape.right, shape.big, shape.value = name, header, true, true, value
 	shape.text = func(m *Model, dst []byte, r *row) []byte {
 		if r.By != byLink && !r.Told {
 			return append(dst, '?')

@@ -102,6 +102,7 @@ func linkColumns() []column {
 	}
 	for i := range cols { // the total stands below, whatever is sorted by
 		byColumn := cols[i].compare
+		cols[i].value = nil
 		cols[i].compare = func(m *Model, a, b *row) int {
 			if a.link.total != b.link.total {
 				return m.totalLast(a.link.total)

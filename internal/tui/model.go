@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -147,6 +146,7 @@ func (m *Model) First(s *netstat.Snapshot) {
 	}
 	m.at, m.ready = m.opt.Now(), true
 	st := m.store(Connections)
+	st.expect(len(s.Sockets))
 	st.begin()
 	for i := range s.Sockets {
 		sock := &s.Sockets[i]
@@ -283,7 +283,7 @@ func (m *Model) insert(news []*row) {
 		m.relist()
 		return
 	}
-	p, match, compare := m.page(), m.matcher(), m.compare()
+	p, match, compare := m.page(), m.matcher(), m.order().compare
 	for _, r := range news {
 		if r.listed || !m.belongs(r) || !match(r) {
 			continue
@@ -370,48 +370,34 @@ func (m *Model) switchTo(k Kind) {
 	m.relist()
 }
 
-// compare is the order of the view.
-func (m *Model) compare() func(a, b *row) int {
+// order is that of the view.
+func (m *Model) order() order {
 	p := m.page()
-	by, down := p.cols[p.sort].compare, p.down
-	return func(a, b *row) int {
-		c := by(m, a, b)
-		switch {
-		case c == 0:
+	c, down := &p.cols[p.sort], p.down
+	return order{value: c.value, down: down, compare: func(a, b *row) int {
+		switch o := c.compare(m, a, b); {
+		case o == 0:
 			return tie(a, b)
 		case down:
-			return -c
+			return -o
+		default:
+			return o
 		}
-		return c
-	}
+	}}
 }
 
 // inOrder sorts rows.
 func (m *Model) inOrder(rows []*row) []*row {
-	compare := m.compare()
+	by := m.order()
 	if m.kind == Processes && m.tree {
-		return m.grow(rows, compare)
+		return m.grow(rows, by.compare)
 	}
 	if m.kind == Processes {
 		for _, r := range rows {
 			r.tree.branch, r.tree.children, r.tree.folded = r.tree.branch[:0], r.tree.children[:0], false
 		}
 	}
-	return m.sorter.resort(rows, compare)
-}
-
-// tie puts rows that are equal otherwise in an order that stays.
-func tie(a, b *row) int {
-	if a.By == bySocket {
-		if c := cmp.Compare(a.sock.Proto, b.sock.Proto); c != 0 {
-			return c
-		}
-		if c := a.sock.Local.Compare(b.sock.Local); c != 0 {
-			return c
-		}
-		return cmp.Or(a.sock.Remote.Compare(b.sock.Remote), cmp.Compare(a.key.a, b.key.a))
-	}
-	return cmp.Or(cmp.Compare(a.key.a, b.key.a), cmp.Compare(a.key.b, b.key.b))
+	return m.sorter.resort(rows, by)
 }
 
 // belongs reports whether a row is one of the view's.

@@ -247,7 +247,7 @@ func TestResort(t *testing.T) {
 				rows[random.IntN(n)].key.a = uint64(random.IntN(n + 1))
 			}
 			before := slices.Clone(rows)
-			rows = o.resort(rows, compare)
+			rows = o.resort(rows, order{compare: compare})
 			if !slices.IsSortedFunc(rows, compare) {
 				t.Fatalf("%d of %d moved, and are not in order", moved, n)
 			}
@@ -426,5 +426,35 @@ func TestTreeCircle(t *testing.T) {
 	work(m)
 	if n := len(m.page().rows); n != 2 {
 		t.Errorf("%d rows: %v", n, cells(m, "process"))
+	}
+}
+
+// What is compared beside the rows puts them in the same order as the rows themselves.
+func TestRanked(t *testing.T) {
+	var o sorter
+	random := rand.New(rand.NewPCG(3, 4))
+	m, _ := newModel(t, nil)
+	address := func() netip.AddrPort {
+		list := []string{"0.0.0.0", "10.0.0.1", "10.0.0.2", "255.255.255.255", "::", "::1", "::ffff:10.0.0.1", "2001:db8::1", "2001:db8::2", "fe80::1%a", "fe80::1%b"}
+		return netip.AddrPortFrom(netip.MustParseAddr(list[random.IntN(len(list))]), uint16(random.IntN(3)))
+	}
+	var rows []*row
+	for i := range 3000 {
+		r := &row{key: key{a: uint64(i)}}
+		r.By, r.Told, r.Interval = bySocket, true, time.Second
+		r.sock = netstat.Socket{Proto: netstat.Proto(1 + random.IntN(2)), Local: address(), Remote: address()}
+		r.Delta.Received = uint64(random.IntN(3))
+		rows = append(rows, r)
+	}
+	for _, down := range []bool{false, true} {
+		m.page().down = down
+		by := m.order()
+		if by.value == nil {
+			t.Fatal("the rate has no value")
+		}
+		want := slices.SortedFunc(slices.Values(rows), by.compare)
+		if got := o.sort(rows, by); !slices.Equal(got, want) {
+			t.Errorf("down %v: the orders differ", down)
+		}
 	}
 }

@@ -21,6 +21,7 @@ type row struct {
 
 	sock   netstat.Socket  // UsageRow.Socket points to it; of a host only its remote address is set
 	owners []netstat.Owner // sock.Owners, in memory of the row
+	first  [1]netstat.Owner
 
 	since      time.Time // when it was opened; zero is before the watch
 	born, died time.Time // when it was first seen, and seen to be gone; zero is not at all
@@ -52,6 +53,9 @@ func (r *row) perSecond(bytes uint64) float64 {
 
 // setSocket copies a socket, since that of a reading is only lent.
 func (r *row) setSocket(s *netstat.Socket) {
+	if r.owners == nil {
+		r.owners = r.first[:0]
+	}
 	r.owners = append(r.owners[:0], s.Owners...)
 	r.sock = *s
 	r.sock.Owners = r.owners

@@ -10,6 +10,7 @@ type store struct {
 	all   []*row
 	now   uint32 // the number of the reading
 	begun bool   // what is there at the first reading is not new
+	slab  []row  // rows of the first reading, made at once
 }
 
 // maxGhosts bounds how many rows are kept of what is gone: a busy server closes thousands of connections a second.
@@ -19,6 +20,11 @@ func newStore() store { return store{byKey: make(map[key]*row)} }
 
 // begin begins a reading.
 func (s *store) begin() { s.now++ }
+
+// expect makes room for so many rows.
+func (s *store) expect(n int) {
+	s.byKey, s.all, s.slab = make(map[key]*row, n), make([]*row, 0, n+n/8), make([]row, n)
+}
 
 // touch finds or makes the row of a key, and marks it as there.
 func (s *store) touch(k key, now time.Time) *row {
@@ -34,7 +40,13 @@ func (s *store) touch(k key, now time.Time) *row {
 }
 
 func (s *store) add(k key) *row {
-	r := &row{key: k}
+	var r *row
+	if len(s.slab) > 0 {
+		r, s.slab = &s.slab[0], s.slab[1:]
+	} else {
+		r = new(row)
+	}
+	r.key = k
 	s.byKey[k] = r
 	s.all = append(s.all, r)
 	return r
