@@ -132,6 +132,9 @@ func (t *terminal) cpu() (time.Duration, error) {
 		return 0, err
 	}
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if fields[0] == "Z" {
+		return 0, fmt.Errorf("%s has ended", t.cmd.Args[0])
+	}
 	sum := 0
 	for _, f := range fields[11:15] { // utime, stime, cutime, cstime of proc(5)
 		n, err := strconv.Atoi(f)

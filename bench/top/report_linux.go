@@ -56,7 +56,7 @@ func (r *report) cpu() error {
 		}
 		r.ours = max(r.ours, used)
 	}
-	for _, p := range [][]string{{"nethogs", "-d", "1", "lo"}, {"bandwhich", "-i", "lo", "-n"}, {"watch", "-n1", "ss -tanp"}} {
+	for _, p := range [][]string{{"nethogs", "-a", "-d", "1"}, {"bandwhich", "-i", "lo", "-n"}, {"watch", "-n1", "ss -tanp"}} {
 		if _, err := exec.LookPath(p[0]); err != nil {
 			r.say("| %s | not measured: it is not here | | |", strings.Join(p, " "))
 			continue
@@ -66,11 +66,8 @@ func (r *report) cpu() error {
 			r.say("| %s | not measured: %v | | |", strings.Join(p, " "), err)
 			continue
 		}
-		if p[0] != "watch" || r.best == 0 {
+		if r.best == 0 || p[0] != "watch" && used < r.best {
 			r.best = used
-			if p[0] == "bandwhich" {
-				r.best = min(r.best, used)
-			}
 		}
 	}
 	r.say("\nThe most of ours is %.1f %%; a fifth of the peer is %.1f %%: %s.", r.ours, r.best/5, verdict(r.ours < r.best/5))

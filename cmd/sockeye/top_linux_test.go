@@ -229,7 +229,7 @@ func topKeys(t *testing.T) {
 	x.Keys("e", "C-u")
 	x.Type(path)
 	x.Keys("Enter")
-	x.Wait("rows are in")
+	x.Wait("the rows are in")
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "41005") {
 		t.Errorf("%v: %s", err, text)
 	}
@@ -493,7 +493,7 @@ func topBatch(t *testing.T) {
 	}()
 	r := sockeye(t, "top -b --count 2 --rows 4 --interval 500ms")
 	r.check(t, 0, "*")
-	r.contains(t, "sockeye top  ", "10 connections  1 listeners  connections 4 of 10", "RX/s", "127.0.0.2:41003", "kB/s", self)
+	r.contains(t, "sockeye top  ", "10 connections  1 listener  connections: 4 of 10", "RX/s", "127.0.0.2:41003", "kB/s", self)
 	if n := strings.Count(r.out, "\n"); n != 2*6+1 {
 		t.Errorf("%d lines:\n%s", n, r.out)
 	}

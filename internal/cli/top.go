@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,9 +88,26 @@ func (e *Env) topCommand() *cobra.Command {
 	fs.StringArrayVar(&f.db, "db", nil, "the database to ask for places, instead of those configured or found; may be repeated")
 	f.output.addTo(cmd)
 	completeDatabases(cmd)
+	for _, flag := range []string{"columns", "sort"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, f.completeColumns)
+	}
 	completeWords(cmd, "view", tui.Kinds())
 	completeWords(cmd, "theme", tui.Themes())
 	return cmd
+}
+
+// completeColumns completes the last name of a list with commas: a column of the view.
+func (f *topFlags) completeColumns(_ *cobra.Command, _ []string, typed string) (words []string, _ cobra.ShellCompDirective) {
+	head := typed[:strings.LastIndexByte(typed, ',')+1]
+	if strings.HasPrefix(typed[len(head):], "-") {
+		head += "-"
+	}
+	if kind, ok := tui.KindByName(f.view); ok {
+		for _, name := range tui.Columns(kind) {
+			words = append(words, head+name)
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // topRun is a top command on its way.

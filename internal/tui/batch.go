@@ -45,6 +45,7 @@ func Batch(ctx context.Context, opt Options, how BatchOptions, out io.Writer) (e
 		return err
 	}
 	b := &batch{Model: m, BatchOptions: how, out: out, said: make(map[string]bool)}
+	m.tree = false
 	if m.width = how.Width; m.width == 0 {
 		m.width = 1 << 20
 	}
@@ -157,8 +158,8 @@ func (b *batch) text() {
 			b.buf.WriteByte('\n')
 		}
 		connections, listeners := b.tally()
-		fmt.Fprintf(&b.buf, "sockeye top  %s  %s  %d connections  %d listeners  %s %d of %d\n", view.CleanText(b.opt.Host), b.at.Format(time.DateTime),
-			connections, listeners, b.kind, len(rows), len(b.page().rows))
+		fmt.Fprintf(&b.buf, "sockeye top  %s  %s  %s  %s  %s: %d of %d\n", view.CleanText(b.opt.Host), b.at.Format(time.DateTime),
+			plural(connections, "connection"), plural(listeners, "listener"), b.kind, len(rows), len(b.page().rows))
 		b.line("  ", func(c *place) []byte { return []byte(c.header) })
 	}
 	for i, r := range rows {
@@ -186,4 +187,12 @@ func (b *batch) line(mark string, cell func(*place) []byte) {
 	}
 	b.buf.Write(bytes.TrimRight(line, " "))
 	b.buf.WriteByte('\n')
+}
+
+// plural is "1 listener" or "2 listeners".
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

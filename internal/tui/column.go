@@ -20,6 +20,7 @@ type column struct {
 	drop         int  // and left out altogether, the highest first; 0 is never
 	least        int  // how wide it is at first, so that later cells need not widen it
 	port         bool // cut before the last ':'
+	sure         bool // known also where the system does not tell bytes
 
 	text    func(m *Model, dst []byte, r *row) []byte
 	compare func(m *Model, a, b *row) int
@@ -49,7 +50,7 @@ func ofSocket(name string, shape column) column {
 func number(name, header string, shape column, value func(*row) float64, text func(*Model, float64) string) column {
 	shape.name, shape.header, shape.right, shape.big, shape.value = name, header, true, true, value
 	shape.text = func(m *Model, dst []byte, r *row) []byte {
-		if r.By != byLink && !r.Told {
+		if r.By != byLink && !r.Told && !shape.sure {
 			return append(dst, '?')
 		}
 		return append(dst, text(m, value(r))...)
@@ -176,17 +177,30 @@ func processColumns() []column {
 	}
 	cols = append(cols, figures(shown)...)
 	return append(cols,
-		number("open", "OPEN", column{drop: 14}, func(r *row) float64 { return float64(shown(r).Open) }, count),
-		number("opened", "OPENED", column{drop: 27}, func(r *row) float64 { return float64(shown(r).Opened) }, count),
-		number("closed", "CLOSED", column{drop: 28}, func(r *row) float64 { return float64(shown(r).Closed) }, count),
+		number("open", "OPEN", column{sure: true, drop: 14}, func(r *row) float64 { return float64(shown(r).Open) }, count),
+		number("opened", "OPENED", column{sure: true, drop: 27}, func(r *row) float64 { return float64(shown(r).Opened) }, count),
+		number("closed", "CLOSED", column{sure: true, drop: 28}, func(r *row) float64 { return float64(shown(r).Closed) }, count),
 		words("command", "COMMAND", column{shrink: 10, drop: 29}, func(m *Model, r *row) string {
 			return strings.Join(m.details.of(r.Process).Args, " ")
 		}))
 }
 
+// hostColumn is the address; what was folded has none.
+func hostColumn() column {
+	c := ofSocket("remote_addr", column{header: "HOST", shrink: 15})
+	address := c.text
+	c.text = func(m *Model, dst []byte, r *row) []byte {
+		if !r.Remote.IsValid() {
+			return append(dst, "(others)"...)
+		}
+		return address(m, dst, r)
+	}
+	return c
+}
+
 func hostColumns() []column {
 	cols := []column{
-		ofSocket("remote_addr", column{header: "HOST", shrink: 15}),
+		hostColumn(),
 		words("name", "NAME", column{shrink: 12, drop: 18}, func(m *Model, r *row) string { return m.reverse.name(r.remote()) }),
 		ofSocket("place", column{shrink: 14}),
 		ofSocket("country", column{shrink: 8, drop: 12}), ofSocket("iso", column{drop: 12}), ofSocket("region", column{shrink: 8, drop: 12}),
@@ -195,9 +209,9 @@ func hostColumns() []column {
 	}
 	cols = append(cols, figures(own)...)
 	return append(cols,
-		number("open", "OPEN", column{drop: 14}, func(r *row) float64 { return float64(r.Open) }, count),
-		number("opened", "OPENED", column{drop: 27}, func(r *row) float64 { return float64(r.Opened) }, count),
-		number("closed", "CLOSED", column{drop: 28}, func(r *row) float64 { return float64(r.Closed) }, count))
+		number("open", "OPEN", column{sure: true, drop: 14}, func(r *row) float64 { return float64(r.Open) }, count),
+		number("opened", "OPENED", column{sure: true, drop: 27}, func(r *row) float64 { return float64(r.Opened) }, count),
+		number("closed", "CLOSED", column{sure: true, drop: 28}, func(r *row) float64 { return float64(r.Closed) }, count))
 }
 
 // usual are the columns that a view begins with; where there is no room for all of them, some are left out.
@@ -216,6 +230,9 @@ var usualSort = [kinds]string{Connections: "-rate", Processes: "-rate", Listener
 func find(cols []column, name string) int {
 	return slices.IndexFunc(cols, func(c column) bool { return c.name == name })
 }
+
+// Columns are the names of the columns that a view can show.
+func Columns(k Kind) []string { return namesOf(columnsOf(k)) }
 
 // choose finds columns by names with commas between them.
 func choose(cols []column, list string) (chosen []string, _ error) {

@@ -158,7 +158,7 @@ func (m *Model) holdings(p *netstat.Process) string {
 			listeners = append(listeners, fmt.Sprintf("%s %s", r.sock.Proto, r.sock.Local))
 		}
 	}
-	text := fmt.Sprintf("It holds %d connections", connections)
+	text := "It holds " + plural(connections, "connection")
 	if len(listeners) > 0 {
 		text += " and listens on " + strings.Join(listeners, ", ")
 	}

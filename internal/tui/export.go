@@ -21,7 +21,7 @@ func (m *Model) askExport() {
 			m.say(err.Error(), true)
 			return
 		}
-		m.say(fmt.Sprintf("%d rows are in %s", len(m.page().rows), path), false)
+		m.say("the rows are in "+path, false)
 	}})
 }
 
@@ -69,8 +69,12 @@ func (m *Model) WriteRows(o *view.Objects, format view.Format, most int) error {
 	if m.opt.Names.Place != nil {
 		geo = view.GeoColumns(format)
 	}
-	for i, r := range m.page().rows {
-		if most > 0 && i >= most {
+	n := 0
+	for _, r := range m.page().rows {
+		if r.gone() || r.tree.bare {
+			continue // a program does not see marks
+		}
+		if n++; most > 0 && n > most {
 			break
 		}
 		if err := m.writeRow(o, r, geo); err != nil {
