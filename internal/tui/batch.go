@@ -157,9 +157,8 @@ func (b *batch) text() {
 		if b.wrote > 0 {
 			b.buf.WriteByte('\n')
 		}
-		connections, listeners := b.tally()
 		fmt.Fprintf(&b.buf, "sockeye top  %s  %s  %s  %s  %s: %d of %d\n", view.CleanText(b.opt.Host), b.at.Format(time.DateTime),
-			plural(connections, "connection"), plural(listeners, "listener"), b.kind, len(rows), len(b.page().rows))
+			plural(b.tally[0], "connection"), plural(b.tally[1], "listener"), b.kind, len(rows), len(b.page().rows))
 		b.line("  ", func(c *place) []byte { return []byte(c.header) })
 	}
 	for i, r := range rows {

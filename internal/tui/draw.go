@@ -109,8 +109,7 @@ func (m *Model) drawTitle(d *drawn) {
 	if m.paused {
 		d.text(p.bad, "  PAUSED", m.width)
 	}
-	connections, listeners := m.tally()
-	d.text("", fmt.Sprintf("  %s conn  %s listen", view.Count(float64(connections)), view.Count(float64(listeners))), m.width)
+	d.text("", fmt.Sprintf("  %s conn  %s listen", view.Count(float64(m.tally[0])), view.Count(float64(m.tally[1]))), m.width)
 	if m.linkReadings > 1 {
 		t := m.meter.Total().Rate()
 		d.text(p.rx, "  RX "+m.opt.Unit.Rate(t.RxBytes), m.width)
@@ -126,20 +125,6 @@ func (m *Model) totalLink() *linkState {
 		return r.link
 	}
 	return nil
-}
-
-// tally counts what is open.
-func (m *Model) tally() (connections, listeners int) {
-	for _, r := range m.store(Connections).all {
-		switch {
-		case r.gone():
-		case listens(&r.sock):
-			listeners++
-		default:
-			connections++
-		}
-	}
-	return connections, listeners
 }
 
 func (m *Model) drawTabs(d *drawn) {

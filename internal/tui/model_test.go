@@ -234,7 +234,7 @@ func TestSort(t *testing.T) {
 
 // resort gives what a sort gives, however many rows moved.
 func TestResort(t *testing.T) {
-	var o sorter
+	var o scratch[*row]
 	compare := func(a, b *row) int { return int(int64(a.key.a) - int64(b.key.a)) }
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{0, 1, 2, 3, 10, 1000} {
@@ -247,7 +247,7 @@ func TestResort(t *testing.T) {
 				rows[random.IntN(n)].key.a = uint64(random.IntN(n + 1))
 			}
 			before := slices.Clone(rows)
-			rows = o.resort(rows, order{compare: compare})
+			rows = o.resort(rows, compare)
 			if !slices.IsSortedFunc(rows, compare) {
 				t.Fatalf("%d of %d moved, and are not in order", moved, n)
 			}
@@ -431,7 +431,6 @@ func TestTreeCircle(t *testing.T) {
 
 // What is compared beside the rows puts them in the same order as the rows themselves.
 func TestRanked(t *testing.T) {
-	var o sorter
 	random := rand.New(rand.NewPCG(3, 4))
 	m, _ := newModel(t, nil)
 	address := func() netip.AddrPort {
@@ -453,8 +452,15 @@ func TestRanked(t *testing.T) {
 			t.Fatal("the rate has no value")
 		}
 		want := slices.SortedFunc(slices.Values(rows), by.compare)
-		if got := o.sort(rows, by); !slices.Equal(got, want) {
-			t.Errorf("down %v: the orders differ", down)
+		var list []ranked
+		for _, r := range rows {
+			list = append(list, by.ranked(r))
+		}
+		slices.SortFunc(list, by.compareRanked)
+		for i := range list {
+			if list[i].row != want[i] {
+				t.Fatalf("down %v: the orders differ at %d", down, i)
+			}
 		}
 	}
 }

@@ -14,18 +14,14 @@ type order struct {
 	down    bool
 }
 
-// sorter holds the memory of resort.
-type sorter struct {
-	rest, moved []*row
-	ranked      []ranked
-}
+// scratch is memory for resort.
+type scratch[T any] struct{ rest, moved []T }
 
-// resort puts rows in order. From one reading to the next few of them change their places: those are taken out, sorted, and
+// resort puts a list in order. From one reading to the next few rows change their places: those are taken out, sorted, and
 // merged with the rest, so that a table of n rows of which few moved costs about n comparisons.
-func (o *sorter) resort(rows []*row, by order) []*row {
-	compare := by.compare
+func (o *scratch[T]) resort(list []T, compare func(a, b T) int) []T {
 	o.rest, o.moved = o.rest[:0], o.moved[:0]
-	for _, r := range rows {
+	for _, r := range list {
 		switch n := len(o.rest); {
 		case n == 0 || compare(o.rest[n-1], r) <= 0:
 			o.rest = append(o.rest, r)
@@ -35,17 +31,22 @@ func (o *sorter) resort(rows []*row, by order) []*row {
 		default:
 			o.moved = append(o.moved, r)
 		}
-		if len(o.moved) > len(rows)/4 {
-			return o.sort(rows, by)
+		if len(o.moved) > len(list)/4 {
+			slices.SortFunc(list, compare)
+			return list
 		}
 	}
-	return o.merge(rows[:0], o.sort(o.moved, by), compare)
+	if len(o.moved) == 0 {
+		return list
+	}
+	slices.SortFunc(o.moved, compare)
+	return o.merge(list[:0], compare)
 }
 
-// merge writes both lists to dst, which may be the memory that their rows were taken from.
-func (o *sorter) merge(dst, moved []*row, compare func(a, b *row) int) []*row {
+// merge writes both lists to dst, which may be the memory that they were taken from.
+func (o *scratch[T]) merge(dst []T, compare func(a, b T) int) []T {
 	i := 0
-	for _, m := range moved {
+	for _, m := range o.moved {
 		for i < len(o.rest) && compare(o.rest[i], m) <= 0 {
 			dst = append(dst, o.rest[i])
 			i++
@@ -63,39 +64,29 @@ type ranked struct {
 	*row
 }
 
-// sort sorts rows of which many are out of order.
-func (o *sorter) sort(rows []*row, by order) []*row {
-	if by.value == nil {
-		slices.SortFunc(rows, by.compare)
-		return rows
+// ranked is a row with its rank.
+func (by *order) ranked(r *row) ranked {
+	k := ranked{rank: by.value(r), row: r}
+	if by.down {
+		k.rank = -k.rank
 	}
-	o.ranked = o.ranked[:0]
-	for _, r := range rows {
-		k := ranked{rank: by.value(r), row: r}
-		if by.down {
-			k.rank = -k.rank
-		}
-		if r.By == bySocket {
-			k.places = [2]uint64{uint64(r.sock.Proto)<<56 | prefix(r.sock.Local), prefix(r.sock.Remote)}
-		}
-		o.ranked = append(o.ranked, k)
+	if r.By == bySocket {
+		k.places = [2]uint64{uint64(r.sock.Proto)<<56 | prefix(r.sock.Local), prefix(r.sock.Remote)}
 	}
-	slices.SortFunc(o.ranked, func(a, b ranked) int {
-		switch {
-		case a.rank != b.rank:
-			return cmp.Compare(a.rank, b.rank)
-		case a.places[0] != b.places[0]:
-			return cmp.Compare(a.places[0], b.places[0])
-		case a.places[1] != b.places[1] && exact(a.places[0]):
-			return cmp.Compare(a.places[1], b.places[1])
-		}
-		return by.compare(a.row, b.row)
-	})
-	for i := range o.ranked {
-		rows[i] = o.ranked[i].row
+	return k
+}
+
+// compareRanked is compare, of rows with their ranks.
+func (by *order) compareRanked(a, b ranked) int {
+	switch {
+	case a.rank != b.rank:
+		return cmp.Compare(a.rank, b.rank)
+	case a.places[0] != b.places[0]:
+		return cmp.Compare(a.places[0], b.places[0])
+	case a.places[1] != b.places[1] && exact(a.places[0]):
+		return cmp.Compare(a.places[1], b.places[1])
 	}
-	clear(o.ranked)
-	return rows
+	return by.compare(a.row, b.row)
 }
 
 // six marks the prefix of an IPv6 address, which is not all of it, and comes after those of IPv4, as in netip.Addr.Compare.

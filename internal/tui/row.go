@@ -17,6 +17,7 @@ type key struct{ a, b uint64 }
 type row struct {
 	view.UsageRow
 	key  key
+	at   int        // in store.all
 	link *linkState // of an interface
 
 	sock   netstat.Socket  // UsageRow.Socket points to it; of a host only its remote address is set

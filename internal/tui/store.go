@@ -11,6 +11,11 @@ type store struct {
 	now   uint32 // the number of the reading
 	begun bool   // what is there at the first reading is not new
 	slab  []row  // rows of the first reading, made at once
+
+	next   int    // where in all the row of the next touch is likely to be
+	there  int    // rows that the reading had so far
+	ghosts int    // rows that are gone, and not dropped
+	news   []*row // that no page lists yet, or that may belong to another one by now
 }
 
 // maxGhosts bounds how many rows are kept of what is gone: a busy server closes thousands of connections a second.
@@ -19,24 +24,46 @@ const maxGhosts = 1000
 func newStore() store { return store{byKey: make(map[key]*row)} }
 
 // begin begins a reading.
-func (s *store) begin() { s.now++ }
+func (s *store) begin() { s.now, s.next, s.there = s.now+1, 0, 0 }
 
 // expect makes room for so many rows.
 func (s *store) expect(n int) {
 	s.byKey, s.all, s.slab = make(map[key]*row, n), make([]*row, 0, n+n/8), make([]row, n)
 }
 
-// touch finds or makes the row of a key, and marks it as there.
+// touch finds or makes the row of a key, and marks it as there. Readings tell rows mostly in the same order.
 func (s *store) touch(k key, now time.Time) *row {
-	r := s.byKey[k]
+	r := s.find(k)
 	if r == nil {
 		r = s.add(k)
 		if s.begun {
 			r.born = now
 		}
 	}
+	s.next = r.at + 1
+	if r.seen != s.now {
+		s.there++
+	}
+	if r.gone() {
+		s.ghosts--
+	}
 	r.seen, r.died = s.now, time.Time{}
 	return r
+}
+
+func (s *store) find(k key) *row {
+	if s.next < len(s.all) && s.all[s.next].key == k {
+		return s.all[s.next]
+	}
+	return s.byKey[k]
+}
+
+// bury marks a row as gone.
+func (s *store) bury(r *row, now time.Time) {
+	if !r.gone() {
+		r.died = now
+		s.ghosts++
+	}
 }
 
 func (s *store) add(k key) *row {
@@ -46,38 +73,44 @@ func (s *store) add(k key) *row {
 	} else {
 		r = new(row)
 	}
-	r.key = k
+	r.key, r.at = k, len(s.all)
 	s.byKey[k] = r
 	s.all = append(s.all, r)
+	s.news = append(s.news, r)
 	return r
 }
 
 // end ends a reading: what it did not have is gone, and what has been gone for a while is dropped.
 func (s *store) end(now time.Time) {
+	s.begun = true
+	if s.there == len(s.all) && s.ghosts == 0 {
+		return
+	}
 	for _, r := range s.all {
-		if r.seen == s.now {
-			continue
-		}
-		r.Delta.Sent, r.Delta.Received = 0, 0
-		if !r.gone() {
-			r.died = now
+		if r.seen != s.now {
+			r.Delta.Sent, r.Delta.Received = 0, 0
+			s.bury(r, now)
 		}
 	}
 	s.sweep(now)
-	s.begun = true
 }
 
 // sweep drops what has been gone for a while.
 func (s *store) sweep(now time.Time) {
+	if s.ghosts == 0 {
+		return
+	}
 	kept, ghosts := s.all[:0], 0
 	for _, r := range s.all {
 		if r.gone() {
 			if ghosts++; now.Sub(r.died) >= glow || ghosts > maxGhosts {
 				r.dropped = true
 				delete(s.byKey, r.key)
+				s.ghosts--
 				continue
 			}
 		}
+		r.at = len(kept)
 		kept = append(kept, r)
 	}
 	clear(s.all[len(kept):])
