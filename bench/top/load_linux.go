@@ -15,7 +15,7 @@ import (
 )
 
 // The roles in which the program starts itself again. Each writes a line when it is ready, and ends with its standard input.
-var roles = map[string]func(args []string) error{"hold": hold, "idle": idle}
+var roles = map[string]func(args []string) error{"hold": hold, "churn": churn, "idle": idle}
 
 // startLoad starts the processes that hold connections, and those that only are there.
 func startLoad(o options) (stop func(), err error) {
@@ -56,6 +56,11 @@ func startLoad(o options) (stop func(), err error) {
 	}
 	for i := range o.holders {
 		if err := start("hold", i, o.connections/o.holders, o.sends/o.holders); err != nil {
+			return stop, err
+		}
+	}
+	if o.rate > 0 {
+		if err := start("churn", o.rate); err != nil {
 			return stop, err
 		}
 	}
@@ -101,6 +106,46 @@ func hold(args []string) error {
 				_, _ = from[i].Write(buf)
 				_, _ = io.ReadFull(to[i], buf)
 			}
+		}
+	}()
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// churn opens connections, which live 5 ms, 50 ms, 500 ms and 2 s in turn.
+func churn(args []string) error {
+	rate, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:9000")
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.Copy(io.Discard, c) // until the other end closes
+				c.Close()
+			}()
+		}
+	}()
+	fmt.Println("ready")
+	lives := []time.Duration{5, 50, 500, 2000}
+	go func() {
+		tick := time.NewTicker(time.Second / time.Duration(rate))
+		for i := 0; ; i++ {
+			<-tick.C
+			c, err := net.Dial("tcp4", l.Addr().String())
+			if err != nil {
+				continue // out of ports for the moment
+			}
+			_, _ = c.Write(make([]byte, 100))
+			time.AfterFunc(lives[i%len(lives)]*time.Millisecond, func() { c.Close() })
 		}
 	}()
 	_, err = io.Copy(io.Discard, os.Stdin)

@@ -1,5 +1,5 @@
 // Command top measures sockeye top against the programs people use for that today, each in a terminal of 200 by 60 cells, over
-// the same 10,000 connections, in a network namespace of its own. It needs root.
+// the same 10,000 connections, while 200 a second come and go, in a network namespace of its own. It needs root.
 //
 //	go run ./bench/top
 //
@@ -26,7 +26,7 @@ import (
 
 // options are the command line, and what the outer process built for the inner one.
 type options struct {
-	connections, sends, idle, holders int
+	connections, sends, rate, idle, holders int
 
 	seconds, starts, keys int
 	out, bin              string
@@ -41,6 +41,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.connections, "n", 10000, "established connections")
 	flag.IntVar(&o.sends, "sends", 500, "how many of them send a little, each second")
+	flag.IntVar(&o.rate, "rate", 200, "connections opened, and as many closed, each second")
 	flag.IntVar(&o.idle, "idle", 300, "idle processes, with 20 descriptors each")
 	flag.IntVar(&o.holders, "holders", 10, "processes that hold the connections")
 	flag.IntVar(&o.seconds, "seconds", 20, "how long the processor time of each program is measured")

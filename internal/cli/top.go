@@ -134,7 +134,6 @@ func (e *Env) top(ctx context.Context, f *topFlags, args []string) error {
 		defer links.Close()
 		r.opt.Links = links
 	}
-	e.settle()
 	if f.batch {
 		return r.batch(ctx)
 	}
@@ -219,7 +218,9 @@ func (r *topRun) theme() (tui.Theme, error) {
 	return tui.PlainTheme, nil
 }
 
+// open is called when the first screen is there, for which garbage was not worth collecting.
 func (r *topRun) open(context.Context) (tui.Watcher, error) {
+	r.env.settle()
 	latency := min(r.flags.interval, 250*time.Millisecond)
 	return r.env.openWatch(&watch.Config{Interval: r.flags.interval, Latency: latency, NoLinks: true, Query: r.query})
 }

@@ -6,8 +6,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-net/sockeye/netstat"
 	"github.com/sockeye-net/sockeye/watch"
 )
+
+// topWorld is a world whose watcher tells sockets apart.
+func topWorld(t *testing.T) *world {
+	s := sampleWatcher()
+	name := func(sock *netstat.Socket) { sock.Cookie = 1 + uint64(sock.Local.Port())<<16 + uint64(sock.Remote.Port()) }
+	for i := range s.flows {
+		name(s.flows[i].Socket)
+	}
+	for i := range s.reports {
+		for j := range s.reports[i].Events {
+			name(&s.reports[i].Events[j].Socket)
+		}
+	}
+	w := newWorld(t)
+	w.OpenWatch = func(*watch.Config) (Watcher, error) { return s, nil }
+	return w
+}
 
 // TestTopBatch writes every view as text, and for programs.
 func TestTopBatch(t *testing.T) {
@@ -17,7 +35,7 @@ func TestTopBatch(t *testing.T) {
 		"top-json": "top -b --json --count 1", "top-hosts-csv": "top -b --view hosts --csv", "top-interfaces-jsonl": "top -b --view interfaces --jsonl",
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := topWorld(t)
 			w.Run(t.Context(), strings.Fields(line))
 			golden(t, name+".txt", w.out.String())
 		})

@@ -259,7 +259,7 @@ func (m *Model) mark(r *row) (string, style) {
 func (m *Model) cellStyle(c *place, text []byte, r *row) style {
 	p := m.palette()
 	switch {
-	case len(text) == 1 && (text[0] == '0' || text[0] == '-' || text[0] == '?'), r.tree.bare:
+	case len(text) == 1 && (text[0] == '0' || text[0] == '-' || text[0] == '?'), r.bare():
 		return p.dim
 	case c.name == "rx_rate":
 		return p.rx

@@ -344,7 +344,7 @@ func TestExport(t *testing.T) {
 		}
 		there := 0
 		for _, r := range m.page().rows {
-			if !r.gone() && !r.tree.bare {
+			if !r.gone() && !r.bare() {
 				there++
 			}
 		}

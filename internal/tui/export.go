@@ -71,7 +71,7 @@ func (m *Model) WriteRows(o *view.Objects, format view.Format, most int) error {
 	}
 	n := 0
 	for _, r := range m.page().rows {
-		if r.gone() || r.tree.bare {
+		if r.gone() || r.bare() {
 			continue // a program does not see marks
 		}
 		if n++; most > 0 && n > most {

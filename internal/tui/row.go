@@ -30,8 +30,11 @@ type row struct {
 	listed     bool      // it is among the rows of its page
 	dropped    bool      // it is gone for good
 
-	tree treeState // of a process
+	tree *treeState // of a process; nil of other rows
 }
+
+// bare reports whether a process has no sockets, and is here for its children only.
+func (r *row) bare() bool { return r.tree != nil && r.tree.bare }
 
 // glow is how long what came or went is marked.
 const glow = 2 * time.Second
@@ -46,7 +49,7 @@ func (r *row) rxRate() float64 { return r.perSecond(r.Delta.Received) }
 func (r *row) txRate() float64 { return r.perSecond(r.Delta.Sent) }
 
 func (r *row) perSecond(bytes uint64) float64 {
-	if r.Interval <= 0 {
+	if r.Interval <= 0 || r.gone() {
 		return 0
 	}
 	return float64(bytes) / r.Interval.Seconds()

@@ -84,13 +84,13 @@ func (m *Model) takeSockets(w Watcher) {
 	st.begin()
 	m.tally = [2]int{}
 	w.Flows(func(f *watch.Flow) bool {
-		s := f.Socket
+		s, before := f.Socket, st.there
 		r := st.touch(socketKey(s), m.at)
 		kind := kindOf(s)
 		if kindOf(&r.sock) != kind {
 			st.news = append(st.news, r) // it may have been there as another kind
 		}
-		m.tally[kind]++
+		m.tally[kind] += st.there - before // what cannot be told apart is one row
 		r.setSocket(s)
 		r.By, r.Total, r.Delta, r.Interval, r.since = bySocket, f.Total, f.Delta, m.interval, f.Since
 		r.Told = f.Total.Basis != watch.NotCounted || s.State == netstat.Listen || byBPF && s.Proto == netstat.UDP
@@ -206,6 +206,9 @@ func (m *Model) takeAccount(st *store, by watch.By, u *watch.Usage) {
 	}
 	r := st.touch(k, m.at)
 	r.Usage, r.Interval, r.By = *u, m.interval, by.String()
+	if r.tree == nil && by == watch.ByProcess {
+		r.tree = new(treeState)
+	}
 	r.Told = u.Total.Basis != watch.NotCounted || u.Uncounted == 0
 	if by == watch.ByRemote && u.Remote.IsValid() {
 		r.sock.Remote = netip.AddrPortFrom(u.Remote, 0)

@@ -128,7 +128,7 @@ func (m *Model) ancestor(p netstat.Parent) *row {
 	k := key{uint64(p.PID), 1}
 	r := m.ancestors[k]
 	if r == nil || r.Process.Name != p.Name {
-		r = &row{key: k}
+		r = &row{key: k, tree: new(treeState)}
 		r.By, r.Told = byProcess, true
 		r.Process = &netstat.Process{PID: p.PID, Name: p.Name}
 		m.ancestors[k] = r
