@@ -225,7 +225,8 @@ func (r *topRun) open(context.Context) (tui.Watcher, error) {
 	return r.env.openWatch(&watch.Config{Interval: r.flags.interval, Latency: latency, NoLinks: true, Query: r.query})
 }
 
-// first reads the table once: a watcher takes longer to open than a screen should stay empty.
+// first reads the table once: a watcher takes longer to open than a screen should stay empty. Asking the kernel for the cookies
+// of 20,000 sockets would, too.
 func (r *topRun) first() (*netstat.Snapshot, error) {
 	table, err := r.env.open(false)
 	if err != nil {
@@ -233,7 +234,7 @@ func (r *topRun) first() (*netstat.Snapshot, error) {
 	}
 	defer table.Close()
 	q := r.query
-	q.Info, q.Cookies = true, true
+	q.Info = true
 	snap := new(netstat.Snapshot)
 	return snap, table.Read(q, snap)
 }

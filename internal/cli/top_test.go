@@ -13,7 +13,9 @@ import (
 // topWorld is a world whose watcher tells sockets apart.
 func topWorld(t *testing.T) *world {
 	s := sampleWatcher()
-	name := func(sock *netstat.Socket) { sock.Cookie = 1 + uint64(sock.Local.Port())<<16 + uint64(sock.Remote.Port()) }
+	name := func(sock *netstat.Socket) {
+		sock.Cookie = 1 + uint64(sock.Local.Port())<<16 + uint64(sock.Remote.Port())
+	}
 	for i := range s.flows {
 		name(s.flows[i].Socket)
 	}

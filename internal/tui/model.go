@@ -19,6 +19,7 @@ type Model struct {
 	source        watch.Source
 	sourceKnown   bool
 	ready         bool // there is something to show
+	quick         bool // the rows are those of First
 
 	stores       [kinds]store // those of connections also hold listeners
 	meter        ifstat.Meter

@@ -464,3 +464,35 @@ func TestRanked(t *testing.T) {
 		}
 	}
 }
+
+// The rows of the quick reading, in which sockets have no cookies yet, become those of the watcher.
+func TestFirst(t *testing.T) {
+	m, c := newModel(t, nil)
+	s := crowd(50, 0)
+	snap := new(netstat.Snapshot)
+	for i := range s.flows {
+		s.flows[i].Socket.Inode = uint64(1000 + i)
+		sock := *s.flows[i].Socket
+		if i%3 > 0 {
+			sock.Cookie = 0
+		}
+		snap.Sockets = append(snap.Sockets, sock)
+	}
+	m.First(snap)
+	m.Resize(100, 70)
+	first := m.page().rows[7]
+	c.at = c.at.Add(100 * time.Millisecond)
+	m.Take(nil, s, nil)
+	if text := screen(m); strings.Contains(text, "\n+ ") || strings.Contains(text, "\n- ") || len(m.page().rows) != 50 || m.tally != [2]int{50, 0} {
+		t.Errorf("%d rows, %v:\n%s", len(m.page().rows), m.tally, text)
+	}
+	if !slices.Contains(m.page().rows, first) {
+		t.Error("a row is another one")
+	}
+	c.at = c.at.Add(time.Second)
+	s.flows = s.flows[:49]
+	m.Take(reading(), s, nil)
+	if !strings.Contains(screen(m), "- ") {
+		t.Error("one that is gone is not marked")
+	}
+}

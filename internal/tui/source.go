@@ -46,7 +46,7 @@ type Held interface {
 // Options say what is shown, and where it comes from.
 type Options struct {
 	Open  func(context.Context) (Watcher, error) // called once, in the background
-	First func() (*netstat.Snapshot, error)      // a quick reading, shown until the watcher is open; nil is none
+	First func() (*netstat.Snapshot, error)      // a quick reading, shown until the watcher is open, without cookies at will; nil is none
 	Links Interfaces                             // nil shows none
 
 	Names   *view.Names

@@ -2,6 +2,8 @@ package tui
 
 import (
 	"time"
+
+	"github.com/sockeye-net/sockeye/netstat"
 )
 
 // store keeps the rows of one kind from reading to reading: it knows which are new, and which are gone.
@@ -56,6 +58,20 @@ func (s *store) find(k key) *row {
 		return s.all[s.next]
 	}
 	return s.byKey[k]
+}
+
+// adopt gives the row of a socket that had no cookie yet its key.
+func (s *store) adopt(sock *netstat.Socket, k key) {
+	if sock.Cookie == 0 || s.find(k) != nil {
+		return
+	}
+	nameless := *sock
+	nameless.Cookie = 0
+	old := socketKey(&nameless)
+	if r := s.find(old); r != nil {
+		delete(s.byKey, old)
+		r.key, s.byKey[k] = k, r
+	}
 }
 
 // bury marks a row as gone.

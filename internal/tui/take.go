@@ -15,7 +15,7 @@ func (m *Model) First(s *netstat.Snapshot) {
 	if m.ready {
 		return
 	}
-	m.at, m.ready = m.opt.Now(), true
+	m.at, m.ready, m.quick = m.opt.Now(), true, true
 	st := m.store(Connections)
 	st.expect(len(s.Sockets))
 	st.begin()
@@ -85,7 +85,11 @@ func (m *Model) takeSockets(w Watcher) {
 	m.tally = [2]int{}
 	w.Flows(func(f *watch.Flow) bool {
 		s, before := f.Socket, st.there
-		r := st.touch(socketKey(s), m.at)
+		k := socketKey(s)
+		if m.quick {
+			st.adopt(s, k)
+		}
+		r := st.touch(k, m.at)
 		kind := kindOf(s)
 		if kindOf(&r.sock) != kind {
 			st.news = append(st.news, r) // it may have been there as another kind
@@ -99,6 +103,7 @@ func (m *Model) takeSockets(w Watcher) {
 		}
 		return true
 	})
+	m.quick = false
 	st.end(m.at)
 }
 
