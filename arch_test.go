@@ -37,7 +37,7 @@ var layers = map[string]layer{
 		"internal/geodat", "internal/qqwry", "internal/xdb", "internal/ipdb", "internal/geolegacy"}},
 	"calls": {rank: 1, peers: true, libs: []string{xsys}, dirs: []string{"internal/netlink", "internal/uring", "internal/epoll", "internal/bpf",
 		"internal/sockiter", "internal/sockevent", "internal/fdwalk", "internal/netns",
-		"internal/iphlpapi", "internal/iocp", "internal/compport", "internal/mswsock", "internal/ntpipe", "internal/unixpipe"}},
+		"internal/iphlpapi", "internal/iocp", "internal/mswsock", "internal/ntpipe", "internal/unixpipe"}},
 	"see":     {rank: 2, libs: []string{xsys, "github.com/oschwald/maxminddb-golang/v2", "golang.org/x/text/"}, dirs: []string{"netstat", "ifstat", "geoip"}},
 	"finders": {rank: 3, peers: true, libs: []string{"github.com/BurntSushi/toml"}, dirs: []string{"internal/config", "internal/geodb"}},
 	"fetch":   {rank: 3, libs: []string{xsys}, dirs: []string{"internal/geofetch"}},
@@ -54,6 +54,8 @@ var layers = map[string]layer{
 	"sockex":     {rank: 3, libs: []string{xsys}, dirs: []string{"sockex"}},
 	"pipe":       {rank: 4, libs: []string{xsys}, dirs: []string{"pipe"}},
 	"relay":      {rank: 5, libs: []string{xsys}, dirs: []string{"internal/relay"}},
+	"keys":       {rank: 0, libs: []string{"filippo.io/edwards25519/field"}, dirs: []string{"internal/cpace"}},
+	"transfer":   {rank: 5, libs: []string{xsys, "golang.org/x/text/"}, dirs: []string{"internal/transfer"}},
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
 	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
@@ -61,7 +63,7 @@ var layers = map[string]layer{
 }
 
 // see and move are the layers of the two halves, which do not know each other.
-var see, move = []string{"see", "watch", "do", "view"}, []string{"completion", "sockex", "pipe", "relay"}
+var see, move = []string{"see", "watch", "do", "view"}, []string{"completion", "sockex", "pipe", "relay", "transfer"}
 
 // pkg is what we ask go list for.
 type pkg struct {

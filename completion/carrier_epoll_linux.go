@@ -23,8 +23,9 @@ type epollCarrier struct {
 	kept   bool
 }
 
-// turns is how many blocks one connection may receive before the others have their turn.
-const turns = 16
+// turns is how many blocks one connection may receive, and atOnce how many connections are accepted, before the others
+// have their turn.
+const turns, atOnce = 16, 256
 
 // connTag marks the events of connections, whose number is in the place of the descriptor.
 const connTag = -1
@@ -32,8 +33,12 @@ const connTag = -1
 func newEpollCarrier(w *worker, d *epollDriver) *epollCarrier {
 	k := &epollCarrier{w: w, d: d, cur: noBlock}
 	d.streams = k
-	k.another()
 	return k
+}
+
+func (k *epollCarrier) start() error {
+	k.another()
+	return nil
 }
 
 // another takes a free block to receive into, or makes one if there are not too many.
@@ -52,6 +57,9 @@ func (k *epollCarrier) accept() {
 	k.wake = &Op{Kind: Call, Handle: k.w.listener, Call: func(uintptr, unsafe.Pointer) (int, error) { return 0, k.takeAll() }}
 	k.wake.Next = func(op *Op) bool {
 		err := op.Err
+		if err == nil && !k.w.draining && !k.w.full() {
+			return true
+		}
 		if errors.Is(err, ErrCanceled) {
 			err = nil
 		}
@@ -67,9 +75,9 @@ func (k *epollCarrier) hush() {
 	}
 }
 
-// takeAll accepts until nobody waits, or it is told to stop.
+// takeAll accepts until nobody waits, it is told to stop, or others have to have their turn.
 func (k *epollCarrier) takeAll() error {
-	for !k.w.draining && !k.w.full() {
+	for i := 0; i < atOnce && !k.w.draining && !k.w.full(); i++ {
 		fd, err := acceptCall(k.w.listener.fd, nil, nil)
 		switch {
 		case err == nil:
@@ -82,7 +90,10 @@ func (k *epollCarrier) takeAll() error {
 }
 
 func (k *epollCarrier) join(c *Conn) error {
-	return k.d.poll.Add(int(c.fd), epoll.Edge, int32(c.id), connTag)
+	if k.w.server.parts {
+		c.flags |= hangup
+	}
+	return k.d.poll.Add(int(c.fd), epoll.Edge|unix.EPOLLPRI, int32(c.id), connTag)
 }
 
 // arm has what came while the connection was paused received.
@@ -118,6 +129,9 @@ func (k *epollCarrier) after() {
 	}
 }
 
+// toRead is what there may be to be received for. Reading stops before an urgent byte (tcp(7)).
+const toRead = epoll.Readable | unix.EPOLLPRI
+
 // event is what epoll told of a connection.
 func (k *epollCarrier) event(id, events uint32) {
 	if int(id) >= len(k.w.conns) || k.w.conns[id] == nil {
@@ -127,9 +141,9 @@ func (k *epollCarrier) event(id, events uint32) {
 	if events&epoll.Writable != 0 && c.has(sending) {
 		k.flush(c)
 	}
-	if events&epoll.Readable != 0 && !c.has(parted) {
+	if events&toRead != 0 && !c.has(parted) {
 		c.flags |= ready
-		if events&^unix.EPOLLIN&epoll.Readable != 0 {
+		if events&^unix.EPOLLIN&toRead != 0 {
 			c.flags |= hangup
 		}
 		k.receive(c)
@@ -183,7 +197,11 @@ func (k *epollCarrier) block(c *Conn, b []byte) {
 	}
 }
 
+// keep copies where half of the blocks are kept already, so that connections without them are served too.
 func (k *epollCarrier) keep(block int32, b []byte) (int32, []byte) {
+	if kept := len(k.blocks) - len(k.free); 2*kept > k.w.server.opts.blocks() {
+		return noBlock, append([]byte(nil), b...)
+	}
 	k.kept = true
 	return block, b
 }
@@ -228,7 +246,7 @@ func (k *epollCarrier) put(c *Conn, b []byte) (n int, err error) {
 	}
 	if err == nil && n < len(b) {
 		c.flags |= sending
-		c.unsent += int32(len(b) - n)
+		c.unsent += int64(len(b) - n)
 	}
 	return n, err
 }

@@ -27,4 +27,19 @@ func passing(err error) bool {
 	return errors.As(err, &errno) && brief(errno)
 }
 
+// readsInParts reports whether reading stops short of what is there: at a descriptor that was passed (unix(7)).
+func readsInParts(fd sysFD) bool {
+	domain, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err != nil || domain == unix.AF_UNIX
+}
+
+// noDelay has a listener's connections send at once, as those of package net do, which sets it for each.
+func noDelay(fd sysFD) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
+
+// unread reports whether bytes of the peer's wait in the socket.
+func unread(fd sysFD) bool {
+	n, err := unix.IoctlGetInt(int(fd), unix.SIOCINQ)
+	return err == nil && n > 0
+}
+
 func shutdownWrite(fd sysFD) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }

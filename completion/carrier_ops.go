@@ -27,6 +27,8 @@ const acceptors = 16
 
 func newOpsCarrier(w *worker) *opsCarrier { return &opsCarrier{w: w} }
 
+func (k *opsCarrier) start() error { return nil }
+
 // begin starts an operation of our own, on the loop's thread.
 func (k *opsCarrier) begin(op *Op) {
 	op.clear()
@@ -141,7 +143,7 @@ func (k *opsCarrier) send(c *Conn, b []byte) error {
 }
 
 func (k *opsCarrier) pass(c *Conn, b []byte, _ int32) error {
-	c.unsent += int32(len(b))
+	c.unsent += int64(len(b))
 	c.queue(b, noBlock)
 	if !c.has(sending) {
 		k.kick(c)

@@ -18,6 +18,9 @@ type uringCarrier struct {
 	pool *uring.Buffers
 	back bool // blocks were given back since the kernel was shown
 
+	lent    int      // blocks that are being sent, or that goroutines have
+	lengths []uint32 // of what is being sent from each block
+
 	now     []byte // the block that is being handled
 	nowID   int32
 	kept    bool    // it is being sent, or a goroutine has it
@@ -34,9 +37,8 @@ func newUringCarrier(w *worker, d *uringDriver) (*uringCarrier, error) {
 
 // start makes the pool, which a ring takes only when it is enabled.
 func (k *uringCarrier) start() (err error) {
-	if k.pool == nil {
-		k.pool, err = k.d.ring.NewBuffers(k.w.server.opts.blocks(), k.w.server.opts.BlockSize, poolGroup)
-	}
+	k.pool, err = k.d.ring.NewBuffers(k.w.server.opts.blocks(), k.w.server.opts.BlockSize, poolGroup)
+	k.lengths = make([]uint32, k.w.server.opts.blocks())
 	return err
 }
 
@@ -92,7 +94,7 @@ func brief(err syscall.Errno) bool {
 	return false
 }
 
-func (k *uringCarrier) join(*Conn) error { return k.start() }
+func (k *uringCarrier) join(*Conn) error { return nil }
 
 func (k *uringCarrier) arm(c *Conn) {
 	if c.has(armed) {
@@ -144,21 +146,38 @@ func (k *uringCarrier) block(c *Conn, n int, id int32) {
 	c.received(b, id)
 	k.now = nil
 	if !k.kept {
-		k.release(id)
+		k.give(id)
 	}
 }
 
-func (k *uringCarrier) keep(block int32, b []byte) (int32, []byte) {
+func (k *uringCarrier) give(block int32) {
+	k.pool.Give(uint16(block))
+	k.back = true
+}
+
+// lend keeps the block that is being handled, unless too many are kept: clients that do not read what is sent to them
+// must not have all of them.
+func (k *uringCarrier) lend() bool {
+	if k.lent > k.pool.Count*3/4 {
+		return false
+	}
+	k.lent++
 	k.kept = true
+	return true
+}
+
+func (k *uringCarrier) keep(block int32, b []byte) (int32, []byte) {
+	if !k.lend() {
+		return noBlock, append([]byte(nil), b...)
+	}
 	return block, b
 }
 
 func (k *uringCarrier) release(block int32) {
-	if block == noBlock {
-		return
+	if block != noBlock {
+		k.lent--
+		k.give(block)
 	}
-	k.pool.Give(uint16(block))
-	k.back = true
 }
 
 // publish shows the kernel the blocks that were given back, and receives for those who had none.
@@ -181,15 +200,14 @@ func (k *uringCarrier) publish() {
 }
 
 func (k *uringCarrier) send(c *Conn, b []byte) error {
-	if !k.kept && within(b, k.now) {
-		k.kept = true
+	if !k.kept && within(b, k.now) && k.lend() {
 		return k.pass(c, b, k.nowID)
 	}
 	return k.pass(c, append([]byte(nil), b...), noBlock)
 }
 
 func (k *uringCarrier) pass(c *Conn, b []byte, block int32) error {
-	c.unsent += int32(len(b))
+	c.unsent += int64(len(b))
 	if block != noBlock && !c.has(sending) {
 		k.issue(c, b, block) // the usual case needs no queue
 		return nil
@@ -212,6 +230,9 @@ func (k *uringCarrier) kick(c *Conn) {
 // reachable. Memory of Go's heap does not move.
 func (k *uringCarrier) issue(c *Conn, b []byte, block int32) {
 	c.flags |= sending
+	if block != noBlock {
+		k.lengths[block] = uint32(len(b))
+	}
 	s := k.entry()
 	s.Op, s.FD, s.OpFlags = uring.OpSend, int32(c.fd), unix.MSG_NOSIGNAL|unix.MSG_WAITALL
 	s.Addr, s.Len = uring.Address(unsafe.Pointer(unsafe.SliceData(b))), uring.Length(len(b))
@@ -226,6 +247,8 @@ func (k *uringCarrier) sent(which uint64, res int32) {
 	switch {
 	case res < 0 && !c.has(failed):
 		c.fail(syscall.Errno(-res))
+	case block != noBlock && uint32(res) != k.lengths[block] && !c.has(failed):
+		c.fail(io.ErrShortWrite) // what it met, the kernel would have told of the next
 	case res < 0 || c.has(failed):
 		c.try()
 	default:

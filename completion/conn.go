@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"sync"
 	"unsafe"
 )
 
@@ -19,11 +20,13 @@ type Conn struct {
 	fd     sysFD
 	id     uint32
 	stamp  uint32 // the tick of the last sign of life
-	unsent int32  // bytes on their way and in the queue
 	flags  connFlags
+	unsent int64 // bytes on their way and in the queue
+
+	mu sync.Mutex // guards task, its block, and taken, where handlers run in goroutines
 }
 
-type connFlags uint16
+type connFlags uint32
 
 const (
 	virgin   connFlags = 1 << iota // has sent nothing yet
@@ -39,15 +42,17 @@ const (
 	ready                          // the socket has more to be received than was taken
 	busy                           // a goroutine handles a block
 	inReady                        // in a list of the carrier's
-	hangup                         // the end or an error was told of
+	hangup                         // a short read does not mean that the socket is empty
 	aborting                       // the carrier was asked to end what is under way
+	known                          // Options.Opened was called
+	chatty                         // the peer sent more while we were about to close
 )
 
 func (c *Conn) has(f connFlags) bool { return c.flags&f != 0 }
 
 // Send sends b: all of it, in the order of the calls, after the handler has returned or before. b may be used again at
 // once; only where it is the block that is being handled, or a part of it, nothing is copied, and it must not be changed any
-// more. The error is that of a connection that is over.
+// more. The error is that of a connection that is over, as far as that is known.
 func (c *Conn) Send(b []byte) error {
 	if c.w.server.jobs != nil {
 		return c.mail(b)
@@ -80,7 +85,7 @@ func (c *Conn) sent(err error) error {
 		c.fail(err)
 		return err
 	}
-	if int(c.unsent) > c.w.server.opts.Unsent {
+	if c.unsent > int64(c.w.server.opts.Unsent) {
 		c.strain()
 	}
 	return nil
@@ -170,10 +175,11 @@ func (c *Conn) live() { c.stamp = c.w.tick }
 // received is a block that came. It reports whether the block is the connection's now.
 func (c *Conn) received(b []byte, block int32) (kept bool) {
 	c.flags &^= virgin
-	c.live()
 	if c.has(bowing | shut | failed) {
+		c.flags |= chatty
 		return false
 	}
+	c.live()
 	if c.w.server.jobs != nil {
 		c.w.hand(c, b, block)
 		return true
@@ -200,8 +206,10 @@ func (c *Conn) end(err error) {
 
 // progress counts n bytes as sent, and does what waited for that.
 func (c *Conn) progress(n int) {
-	c.unsent -= int32(n)
-	c.live()
+	c.unsent -= int64(n)
+	if !c.has(shut) {
+		c.live()
+	}
 	c.relax()
 	if c.has(bowing) {
 		c.leave()
@@ -217,7 +225,7 @@ func (c *Conn) strain() {
 }
 
 func (c *Conn) relax() {
-	if !c.has(paused) || int(c.unsent) > c.w.server.opts.Unsent/2 || c.task != nil && len(c.task.later) > maxLater/2 {
+	if !c.has(paused) || c.unsent > int64(c.w.server.opts.Unsent/2) || c.task != nil && len(c.task.later) > maxLater/2 {
 		return
 	}
 	if c.flags &^= paused; !c.has(failed | ended) {
@@ -237,15 +245,16 @@ func (c *Conn) bow(err error) {
 	c.leave()
 }
 
-// leave goes on with that when nothing is unsent. While the server comes to its end the peer is given time to close, since
-// closing with bytes unread would reset the connection, and with it what the peer has not read yet.
+// leave goes on with that when nothing is unsent. A peer that has sent more, or may while the server comes to its end, is
+// given time to close: closing with bytes unread would reset the connection, and with it what the peer has not read yet.
 func (c *Conn) leave() {
 	switch {
 	case c.unsent > 0 || c.has(sending|shut|busy):
-	case c.has(ended) || !c.w.draining:
+	case c.has(ended) || !c.w.draining && !c.has(chatty) && !unread(c.fd):
 		c.fail(nil)
 	default:
-		c.flags |= shut
+		c.flags = c.flags&^paused | shut
+		c.w.linger(c)
 		shutdownWrite(c.fd)
 		if !c.has(armed) {
 			c.w.carrier.arm(c)

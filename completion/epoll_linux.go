@@ -2,6 +2,7 @@ package completion
 
 import (
 	"errors"
+	"math"
 	"syscall"
 	"time"
 
@@ -77,7 +78,7 @@ func (d *epollDriver) register(h *Handle) error {
 	if h.sys.poller > 0 {
 		return nil
 	}
-	d.tags++
+	d.tags = d.tags%math.MaxInt32 + 1 // neither bellTag nor connTag
 	if err := d.poll.Add(int(h.fd), epoll.Edge, int32(h.fd), d.tags); err != nil {
 		return err
 	}
@@ -144,12 +145,15 @@ func (d *epollDriver) begin(op *Op) {
 		d.loop.off.start(d.loop, op, func() (int, error) { return blocking(op) })
 		return
 	}
-	if q := op.queue(); q.first != nil {
+	if q := op.queue(); q.first != nil && op.takesTurn() {
 		q.push(op)
 		return
 	}
 	d.run(op)
 }
+
+// takesTurn reports whether an operation is behind those that wait: one that ends what they wait for must not be.
+func (o *Op) takesTurn() bool { return o.Kind != Shutdown && o.Kind != Poll }
 
 func (o *Op) queue() *waiters { return &o.host().sys.wait[o.direction()] }
 

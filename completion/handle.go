@@ -1,6 +1,7 @@
 package completion
 
 import (
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"syscall"
@@ -12,9 +13,13 @@ type Handle struct {
 	fd     sysFD
 	nature nature
 	closed atomic.Bool
+	family uint16 // of a socket; 0 is not asked for yet. The loop thread's
+
+	loop *loop
 
 	// The loop thread's.
 	ops     *Op // under way
+	rounds  int // how many operations are between two rounds
 	closing *Op
 	sys     sysHandle
 }
@@ -55,6 +60,17 @@ func (h *Handle) LocalAddr() (netip.AddrPort, error) { return sockName(h.fd, fal
 // RemoteAddr is the address of the other end.
 func (h *Handle) RemoteAddr() (netip.AddrPort, error) { return sockName(h.fd, true) }
 
+// isSix reports whether a socket is of IPv6. It is asked for once.
+func (h *Handle) isSix() bool {
+	if h.family == 0 {
+		h.family = familyINET
+		if isSix(h.fd) {
+			h.family = familyINET6
+		}
+	}
+	return h.family == familyINET6
+}
+
 // join puts an operation into the list of those under way, unless the handle is closed or on its way.
 func (h *Handle) join(op *Op) bool {
 	if h == nil || h.closed.Load() || h.closing != nil {
@@ -86,7 +102,19 @@ func (h *Handle) leave(op *Op) bool {
 }
 
 // alone reports whether op is the only operation under way.
-func (h *Handle) alone(op *Op) bool { return h.ops == op && op.next == nil }
+func (h *Handle) alone(op *Op) bool { return h.ops == op && op.next == nil && h.rounds == 0 }
+
+// between counts the operations that are between two rounds.
+func (h *Handle) between(n int) {
+	if h != nil {
+		h.rounds += n
+	}
+}
+
+// vacant reports whether a handle is open, and nothing is under way on it.
+func (h *Handle) vacant() bool {
+	return !h.closed.Load() && h.closing == nil && h.ops == nil && h.rounds == 0
+}
 
 // Attach makes a socket, listener, file or pipe of Go's usable on the port: a *net.TCPConn, *net.TCPListener,
 // *net.UDPConn, *net.UnixConn, *os.File and the like. The Handle is a duplicate: the original stays usable and is closed by
@@ -103,6 +131,9 @@ func (p *Port) Attach(c syscall.Conn) (*Handle, error) {
 	ctlErr := rc.Control(func(fd uintptr) {
 		var own sysFD
 		if own, err = duplicate(fd); err == nil {
+			if _, ok := c.(*net.TCPListener); ok {
+				noDelay(own)
+			}
 			h, err = p.loop.attach(own, true)
 		}
 	})
@@ -127,7 +158,7 @@ func (p *Port) AttachFD(fd uintptr) (*Handle, error) {
 
 // attach takes fd over, and closes it if that fails. One that Go opened may not be fit for asynchronous use.
 func (l *loop) attach(fd sysFD, ofGo bool) (*Handle, error) {
-	h := &Handle{fd: fd}
+	h := &Handle{fd: fd, loop: l}
 	h.sys.init(ofGo)
 	err := h.examine()
 	if err == nil {

@@ -10,20 +10,20 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"github.com/sockeye-net/sockeye/internal/compport"
+	"github.com/sockeye-net/sockeye/internal/iocp"
 )
 
 // iocpDriver is the backend on Windows: each step is an overlapped operation, whose packet comes through the port even
 // where it ended at once.
 type iocpDriver struct {
 	loop *loop
-	port *compport.Port
+	port *iocp.Port
 }
 
 const iocpBatch = 256
 
 func newIOCPDriver(l *loop) (*iocpDriver, error) {
-	port, err := compport.New(iocpBatch)
+	port, err := iocp.NewPort(iocpBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (d *iocpDriver) start(op *Op) error {
 		return windows.WSARecvFrom(h, &y.bufs[0], 1, nil, &y.flags, &y.addr, &y.addrLen, &y.overlapped, nil)
 	case SendTo:
 		y.gather(op)
-		n, err := y.address(op.Addr, isSix(op.Handle.fd))
+		n, err := y.address(op.Addr, op.Handle.isSix())
 		if err != nil {
 			return err
 		}
@@ -201,11 +201,11 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 		return windows.WSARecv(h, &y.bufs[0], 1, nil, &y.flags, &y.overlapped, nil)
 	}
 	if o.Handle.sys.function == 0 {
-		if o.Handle.sys.function, err = compport.Extension(h, &compport.AcceptExID); err != nil {
+		if o.Handle.sys.function, err = iocp.Extension(h, &iocp.AcceptExID); err != nil {
 			return err
 		}
 	}
-	s, err := newSocket(isSix(o.Handle.fd), true)
+	s, err := o.target()
 	if err != nil {
 		return err
 	}
@@ -214,18 +214,29 @@ func (o *Op) startAccept(h windows.Handle) (err error) {
 	if o.FirstBlock == 0 {
 		size = len(o.Buf)
 	}
-	y.room = make([]byte, size+2*compport.AddressRoom)
-	return compport.AcceptEx(o.Handle.sys.function, h, y.accepted, y.room, size, &y.overlapped)
+	y.room = make([]byte, size+2*iocp.AddressRoom)
+	return iocp.AcceptEx(o.Handle.sys.function, h, y.accepted, y.room, size, &y.overlapped)
+}
+
+// target is the socket that AcceptEx makes the connection.
+func (o *Op) target() (sysFD, error) {
+	if o.Into == nil {
+		return newSocket(o.Handle.isSix(), true)
+	}
+	if !o.Into.vacant() {
+		return badFD, windows.ERROR_BUSY
+	}
+	return o.Into.fd, nil
 }
 
 // startConnect posts a ConnectEx, which wants a socket that is bound.
 func (o *Op) startConnect(h windows.Handle) (err error) {
 	if o.Handle.sys.function == 0 {
-		if o.Handle.sys.function, err = compport.Extension(h, &compport.ConnectExID); err != nil {
+		if o.Handle.sys.function, err = iocp.Extension(h, &iocp.ConnectExID); err != nil {
 			return err
 		}
 	}
-	six := isSix(o.Handle.fd)
+	six := o.Handle.isSix()
 	n, err := o.sys.address(o.Addr, six)
 	if err != nil {
 		return err
@@ -239,7 +250,7 @@ func (o *Op) startConnect(h windows.Handle) (err error) {
 			return err
 		}
 	}
-	return compport.ConnectEx(o.Handle.sys.function, h, unsafe.Pointer(&o.sys.addr), n, o.Buf, &o.sys.overlapped)
+	return iocp.ConnectEx(o.Handle.sys.function, h, unsafe.Pointer(&o.sys.addr), n, o.Buf, &o.sys.overlapped)
 }
 
 func (o *Op) startFile(h windows.Handle) error {
@@ -260,9 +271,9 @@ func (d *iocpDriver) complete(op *Op) {
 	var n int
 	var err error
 	if op.Handle.nature.isSocket() {
-		n, err = compport.SocketResult(h, &y.overlapped)
+		n, err = iocp.SocketResult(h, &y.overlapped)
 	} else {
-		n, err = compport.FileResult(h, &y.overlapped)
+		n, err = iocp.FileResult(h, &y.overlapped)
 	}
 	if op.Kind == RecvFrom && (err == nil || err == windows.WSAEMSGSIZE) {
 		err = nil
@@ -287,7 +298,9 @@ func (d *iocpDriver) settle(op *Op, n int, err error) {
 		err = windows.WSAECONNRESET
 	}
 	if op.Kind == Accept && err != nil && op.Conn == nil && op.sys.accepted != 0 {
-		_ = windows.Closesocket(op.sys.accepted)
+		if op.Into == nil {
+			_ = windows.Closesocket(op.sys.accepted)
+		}
 		op.sys.accepted = 0
 	}
 	if err != nil && isCanceled(err) && n > 0 && (op.Kind == Send || op.Kind == Write) {
@@ -305,13 +318,16 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	y := op.sys
-	conn := &Handle{fd: sysFD(y.accepted)}
+	conn := op.Into
+	if conn == nil {
+		conn = &Handle{fd: sysFD(y.accepted), loop: l}
+	}
 	err = windows.Setsockopt(y.accepted, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT, (*byte)(unsafe.Pointer(&op.Handle.fd)), int32(unsafe.Sizeof(op.Handle.fd)))
-	if err == nil && !op.bare {
+	if err == nil && !op.bare && op.Into == nil {
 		err = l.adopt(conn)
 	}
 	if err != nil {
-		_ = closeFD(conn)
+		_ = conn.Close()
 		y.accepted = 0
 		return false, err
 	}
@@ -322,7 +338,7 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		return false, nil
 	}
 	op.stage = second
-	l.timers.add(op, l.now()+op.FirstBlock)
+	l.timers.add(op, l.after(op.FirstBlock))
 	return true, nil
 }
 

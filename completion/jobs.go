@@ -13,16 +13,22 @@ type task struct {
 }
 
 // handle is the work of one goroutine.
-func handle(jobs <-chan *task) {
-	for t := range jobs {
-		w := t.c.w
-		err := w.server.handler(t.c, t.now.b)
-		block := t.now.block
-		if t.taken {
-			block = noBlock
-		}
-		w.mail.put(letter{c: t.c, block: block, err: err, done: true})
+func handle(jobs *taskQueue) {
+	for t := jobs.take(); t != nil; t = jobs.take() {
+		err := t.c.w.server.handler(t.c, t.now.b)
+		t.c.w.mail.put(letter{c: t.c, block: t.back(), err: err, done: true})
 	}
+}
+
+// back is the block of a task that is done, unless it is being sent. It can be sent no more.
+func (t *task) back() int32 {
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if t.taken {
+		return noBlock
+	}
+	t.taken = true
+	return t.now.block
 }
 
 // letter is what a goroutine has for a connection: bytes to be sent, or the end of a job.
@@ -36,17 +42,30 @@ type letter struct {
 
 // mailbox takes letters from any goroutine.
 type mailbox struct {
-	mu    sync.Mutex
-	in    []letter
-	back  []letter
-	rouse func()
+	mu     sync.Mutex
+	in     []letter
+	back   []letter
+	closed bool
+	rouse  func()
 }
 
-func (m *mailbox) put(l letter) {
+// put reports whether the letter may be read.
+func (m *mailbox) put(l letter) bool {
 	m.mu.Lock()
-	m.in = append(m.in, l)
+	closed := m.closed
+	if !closed {
+		m.in = append(m.in, l)
+	}
 	m.mu.Unlock()
 	m.rouse()
+	return !closed
+}
+
+// close has no more letters taken.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed, m.in = true, nil
 }
 
 // waits reports whether there are letters.
@@ -72,13 +91,35 @@ func (m *mailbox) open() bool {
 
 // mail sends from a goroutine. Whether the connection is over shows later.
 func (c *Conn) mail(b []byte) error {
-	if t := c.task; t != nil && !t.taken && t.now.block != noBlock && within(b, t.now.b) {
-		t.taken = true
-		c.w.mail.put(letter{c: c, b: b, block: t.now.block})
-		return nil
+	l := letter{c: c, b: b, block: c.lent(b)}
+	if l.block == noBlock {
+		l.b = append([]byte(nil), b...)
 	}
-	c.w.mail.put(letter{c: c, b: append([]byte(nil), b...), block: noBlock})
+	if !c.w.mail.put(l) {
+		return ErrClosed
+	}
 	return nil
+}
+
+// lent is the block that b lies in, if that is being handled and nobody sends it yet.
+func (c *Conn) lent(b []byte) int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.task
+	if t == nil || t.taken || t.now.block == noBlock || !within(b, t.now.b) {
+		return noBlock
+	}
+	t.taken = true
+	return t.now.block
+}
+
+// assign makes a block the one that a goroutine handles; no task is the end of that.
+func (c *Conn) assign(t *task, k chunk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.task = t; t != nil {
+		t.c, t.now, t.taken = c, k, false
+	}
 }
 
 // read does what a letter says, on the thread.
@@ -104,9 +145,9 @@ func (c *Conn) next(err error) {
 		c.bow(err)
 	}
 	if len(t.later) > 0 && !c.has(bowing|failed|shut) {
-		t.now, t.taken = t.later[0], false
+		c.assign(t, t.later[0])
 		t.later = t.later[1:]
-		c.w.server.jobs <- t
+		c.w.server.jobs.put(t)
 		c.relax()
 		return
 	}
@@ -114,7 +155,7 @@ func (c *Conn) next(err error) {
 		c.w.carrier.release(k.block)
 	}
 	c.flags &^= busy
-	c.task = nil
+	c.assign(nil, chunk{})
 	c.w.rest(t)
 	c.relax()
 	if c.has(ended) {
@@ -137,9 +178,8 @@ func (w *worker) hand(c *Conn, b []byte, block int32) {
 	}
 	c.flags |= busy
 	t := w.newTask()
-	t.c, t.now = c, chunk{b, block}
-	c.task = t
-	w.server.jobs <- t // there is room for as many as there are blocks
+	c.assign(t, chunk{b, block})
+	w.server.jobs.put(t)
 }
 
 func (w *worker) newTask() *task {

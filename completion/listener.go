@@ -10,7 +10,14 @@ import (
 // Listener is a listening socket for [Serve].
 type Listener struct {
 	fd   sysFD
+	addr netip.AddrPort
 	gone atomic.Bool
+}
+
+func newListener(fd sysFD) *Listener {
+	l := &Listener{fd: fd}
+	l.addr, _ = sockName(fd, false) // of a Unix socket there is none
+	return l
 }
 
 // Listen makes a listener for TCP; see [Port.Listen].
@@ -19,7 +26,7 @@ func Listen(network, address string) (*Listener, error) {
 	if err != nil {
 		return nil, &OpError{Op: "listen", Err: err}
 	}
-	return &Listener{fd: fd}, nil
+	return newListener(fd), nil
 }
 
 // FromListener makes one of Go's, for TCP or for Unix sockets. It is a duplicate; the original is closed by itself. On
@@ -41,11 +48,17 @@ func FromListener(l net.Listener) (*Listener, error) {
 	if err != nil {
 		return nil, &OpError{Op: "listen", Err: err}
 	}
-	return &Listener{fd: fd}, nil
+	noDelay(fd)
+	return newListener(fd), nil
 }
 
-// Addr is the address that it listens at, for TCP.
-func (l *Listener) Addr() (netip.AddrPort, error) { return sockName(l.fd, false) }
+// Addr is the address that it listens at, or listened at before it was closed, for TCP.
+func (l *Listener) Addr() (netip.AddrPort, error) {
+	if !l.addr.IsValid() {
+		return l.addr, &OpError{Op: "getsockname", Err: errBadAddr}
+	}
+	return l.addr, nil
+}
 
 // Close closes it. Serve does so itself.
 func (l *Listener) Close() error {

@@ -2,6 +2,7 @@ package completion
 
 import (
 	"errors"
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -68,6 +69,7 @@ type driver interface {
 // request is what is asked of the loop from outside.
 type request struct {
 	op     *Op
+	count  uint32 // which of the op's submissions
 	handle *Handle
 	all    bool
 	run    func()
@@ -82,13 +84,22 @@ func (l *loop) open(c Config) error {
 // now is the time on the loop's clock.
 func (l *loop) now() time.Duration { return time.Since(l.start) }
 
+// after is d from now. What is beyond the clock is never.
+func (l *loop) after(d time.Duration) time.Duration {
+	if at := l.now() + max(d, 0); at > 0 {
+		return at
+	}
+	return math.MaxInt64
+}
+
 func (l *loop) submit(ops []*Op) error {
 	for i, op := range ops {
-		if !op.state.CompareAndSwap(idle, queued) {
+		if !op.claim() {
 			disown(ops[:i])
 			return ErrBusy
 		}
 		op.clear()
+		op.become(queued)
 	}
 	l.mu.Lock()
 	if l.closed.Load() {
@@ -104,7 +115,7 @@ func (l *loop) submit(ops []*Op) error {
 
 func disown(ops []*Op) {
 	for _, op := range ops {
-		op.state.Store(idle)
+		op.become(idle)
 	}
 }
 
@@ -141,18 +152,19 @@ func (l *loop) take() bool {
 	rounds := l.todo
 	l.todo = nil
 	for _, op := range rounds {
+		op.Handle.between(-1)
 		l.begin(op)
 	}
 	for _, op := range ops {
 		l.begin(op)
 	}
+	mailed := l.post != nil && l.post.open() // before what was asked for since: a Send before a Close
 	for _, r := range asks {
 		l.obey(r)
 	}
 	clear(ops)
 	clear(asks)
 	l.inBuf, l.askBuf = ops[:0], asks[:0]
-	mailed := l.post != nil && l.post.open()
 	return mailed || len(ops)+len(asks)+len(rounds) > 0
 }
 
@@ -162,7 +174,9 @@ func (l *loop) obey(r request) {
 		r.run()
 		l.ran = true
 	case r.op != nil:
-		l.cancel(r.op, cancelled)
+		if r.op.count() == r.count {
+			l.cancel(r.op, cancelled)
+		}
 	case r.handle != nil:
 		l.cancelHandle(r.handle, nil)
 	case r.all:
@@ -172,9 +186,9 @@ func (l *loop) obey(r request) {
 
 // begin starts an operation that came in, or its next round.
 func (l *loop) begin(op *Op) {
-	op.state.Store(begun)
+	op.become(begun)
 	l.enroll(op)
-	if op.has(cancelled) { // before it was begun
+	if op.has(cancelled) && op.Kind != Close { // before it was begun
 		l.finish(op, 0, syscall.ECANCELED)
 		return
 	}
@@ -183,13 +197,13 @@ func (l *loop) begin(op *Op) {
 		return
 	}
 	if op.Timeout > 0 || op.Kind == Timer {
-		l.timers.add(op, l.now()+op.Timeout)
+		l.timers.add(op, l.after(op.Timeout))
 	}
 	if op.Kind == Timer {
 		return
 	}
-	if !op.Handle.join(op) {
-		l.finish(op, 0, errBadHandle)
+	if err := l.unfit(op); err != nil {
+		l.finish(op, 0, err)
 		return
 	}
 	op.hold()
@@ -198,6 +212,33 @@ func (l *loop) begin(op *Op) {
 	}
 	l.drv.begin(op)
 }
+
+// unfit puts an operation on its handle's list, or tells what is wrong with it.
+func (l *loop) unfit(op *Op) error {
+	h := op.Handle
+	switch op.Kind {
+	case Shutdown, Poll, Call:
+		if op.How > Both || op.Kind == Call && op.Call == nil {
+			return syscall.EINVAL
+		}
+	case ReadAt, WriteAt:
+		if op.Offset < 0 { // io_uring would read where the file stands
+			return syscall.EINVAL
+		}
+	}
+	switch {
+	case op.Kind > Call:
+		return syscall.EINVAL
+	case h != nil && h.loop != l, op.Into != nil && op.Into.loop != l:
+		return errForeign
+	case !h.join(op):
+		return errBadHandle
+	}
+	return nil
+}
+
+// errForeign: on Windows the result would come out of the other port.
+var errForeign = errors.New("handle belongs to another port")
 
 // enroll gives an operation its place in the table.
 func (l *loop) enroll(op *Op) {
@@ -224,17 +265,24 @@ func (l *loop) finish(op *Op, n int, err error) {
 	h := op.Handle
 	l.release(op)
 	op.N, op.Err = n, op.verdict(err)
-	op.flags = 0
-	op.state.Store(ending)
+	if op.flags &= cancelled; op.Err == ErrCanceled {
+		op.flags = 0 // it has been told
+	}
+	op.become(ending)
 	if op.Next != nil && op.Next(op) {
-		asked := op.flags & cancelled // by Next
+		asked := op.flags & cancelled // too late for this round, or while Next ran
 		op.clear()
 		op.flags = asked
 		l.again(op)
 	} else {
-		op.state.Store(idle)
+		op.become(idle)
 		l.done.push(op)
 	}
+	l.endOf(h, op)
+}
+
+// endOf closes a handle that was to be closed, if op was the last on it.
+func (l *loop) endOf(h *Handle, op *Op) {
 	if h != nil && h.closing != nil && h.closing != op && h.alone(h.closing) {
 		l.drv.begin(h.closing)
 	}
@@ -242,7 +290,8 @@ func (l *loop) finish(op *Op, n int, err error) {
 
 // again has an operation begun on the next turn.
 func (l *loop) again(op *Op) {
-	op.state.Store(queued)
+	op.become(queued)
+	op.Handle.between(1)
 	l.todo = append(l.todo, op)
 }
 
@@ -274,30 +323,45 @@ func (o *Op) verdict(err error) error {
 
 // cancel marks an operation and asks the kernel, once, to let go of it.
 func (l *loop) cancel(op *Op, why uint8) {
-	switch state := op.state.Load(); {
+	switch state := op.is(); {
 	case state == queued || state == ending: // it has no round now, and is not to have another
 		op.flags |= why
 		return
-	case state != begun || op.has(askedFor):
+	case state != begun || op.has(askedFor) || op.Kind == Close: // which ends by itself
 		return
 	}
 	op.flags |= why | askedFor
-	switch {
-	case op.Kind == Timer:
+	if op.Kind == Timer {
 		l.finish(op, 0, syscall.ECANCELED)
-	case op.Kind == Close: // it ends by itself
-	default:
+	} else {
 		l.drv.cancel(op)
 	}
 }
 
+// cancelHandle cancels in the order in which operations began, in which the epoll backend finds them at once.
 func (l *loop) cancelHandle(h *Handle, but *Op) {
-	for op := h.ops; op != nil; {
-		next := op.next // op may end in here, and leave the list
+	op := h.ops
+	for op != nil && op.next != nil {
+		op = op.next
+	}
+	for op != nil {
+		newer := op.prev // op may end in here, and leave the list
 		if op != but {
 			l.cancel(op, cancelled)
 		}
-		op = next
+		op = newer
+	}
+	if h.rounds > 0 {
+		l.cancelRounds(func(op *Op) bool { return op.Handle == h })
+	}
+}
+
+// cancelRounds cancels what is between two rounds.
+func (l *loop) cancelRounds(which func(*Op) bool) {
+	for _, op := range l.todo {
+		if which(op) {
+			l.cancel(op, cancelled)
+		}
 	}
 }
 
@@ -307,6 +371,7 @@ func (l *loop) cancelAll(why uint8) {
 			l.cancel(op, why)
 		}
 	}
+	l.cancelRounds(func(*Op) bool { return true })
 }
 
 // reap is Wait.
@@ -325,7 +390,7 @@ func (l *loop) reap(done []*Op, timeout time.Duration) (int, error) {
 	}
 	var end time.Duration
 	if timeout > 0 {
-		end = l.now() + timeout
+		end = l.after(timeout)
 	}
 	for {
 		if err := l.turn(timeout); err != nil {
@@ -376,6 +441,7 @@ func (l *loop) wait(d time.Duration) error {
 		_, err := l.drv.wait(0, true)
 		return err
 	}
+	d = min(d, longest)
 	if l.cfg.Spin > 0 || l.yields {
 		if found, err := l.spin(d); found || err != nil {
 			return err
@@ -398,6 +464,9 @@ func (l *loop) wait(d time.Duration) error {
 	_, err := l.drv.wait(d, false)
 	return err
 }
+
+// longest is how long one wait is: the kernel adds it to a clock of its own.
+const longest = time.Hour
 
 func (l *loop) hasNews() bool {
 	if l.post != nil && l.post.waits() {
@@ -455,6 +524,7 @@ func (l *loop) quiesce() error {
 	l.take()
 	for l.live > 0 {
 		l.cancelAll(cancelled)
+		l.endRounds()
 		if l.live == 0 {
 			break
 		}
@@ -464,13 +534,26 @@ func (l *loop) quiesce() error {
 		}
 		l.off.collect(l)
 	}
-	for _, op := range l.todo {
-		op.Err = ErrCanceled
-		op.state.Store(idle)
-		l.done.push(op)
-	}
-	l.todo = nil
+	l.endRounds()
 	return nil
+}
+
+// endRounds ends what was to have another round.
+func (l *loop) endRounds() {
+	rounds := l.todo
+	l.todo = nil
+	for _, op := range rounds {
+		h := op.Handle
+		h.between(-1)
+		op.N, op.Err = 0, ErrCanceled
+		if op.Next != nil { // it is told of every end, and may have something to undo
+			op.become(ending)
+			op.Next(op)
+		}
+		op.become(idle)
+		l.done.push(op)
+		l.endOf(h, op)
+	}
 }
 
 // closePace bounds one wait for the kernel to let go, so that what another thread does for the loop is seen.
@@ -479,6 +562,6 @@ const closePace = 10 * time.Millisecond
 // cancelLater has an operation cancelled when there is room for the request.
 func (l *loop) cancelLater(op *Op) {
 	l.mu.Lock()
-	l.asks = append(l.asks, request{op: op})
+	l.asks = append(l.asks, request{op: op, count: op.count()})
 	l.mu.Unlock()
 }

@@ -104,6 +104,11 @@ type Op struct {
 	// closed and the operation ends with os.ErrDeadlineExceeded and the remote address. 0 is no limit.
 	FirstBlock time.Duration
 
+	// Into, for an Accept, is the socket that becomes the connection, and so Conn: one that is not connected, of the same
+	// port, with nothing under way. It is the operation's meanwhile. Where no connection came it is as before; one whose
+	// first block failed is closed. nil is a new socket.
+	Into *Handle
+
 	// Call is run for Kind Call, on the port's thread, which it must not block. On Linux it is called when Handle may be
 	// ready for How, starting at once, and again as long as its error is EAGAIN; overlapped is nil. On Windows it is called
 	// once and starts an overlapped operation with overlapped, which points to an OVERLAPPED whose Offset is that of the Op;
@@ -138,13 +143,31 @@ type Op struct {
 	sys   *sysOp
 }
 
-// The states of an operation.
+// The states of an operation, in the lower bits of Op.state. Above them its submissions are counted: a Cancel is for one.
 const (
-	idle   uint32 = iota
-	queued        // to be begun by the loop
+	idle    uint32 = iota
+	claimed        // Submit makes it ready
+	queued         // to be begun by the loop
 	begun
 	ending // Next runs
+
+	stateMask  = 7
+	submission = stateMask + 1
 )
+
+// claim takes an operation that is idle.
+func (o *Op) claim() bool {
+	v := o.state.Load()
+	return v&stateMask == idle && o.state.CompareAndSwap(v, v+submission|claimed)
+}
+
+// is tells the state, and become changes it: only who has the operation may do that.
+func (o *Op) is() uint32 { return o.state.Load() & stateMask }
+
+func (o *Op) become(state uint32) { o.state.Store(o.state.Load()&^stateMask | state) }
+
+// count tells one submission from the next.
+func (o *Op) count() uint32 { return o.state.Load() / submission }
 
 const (
 	cancelled uint8 = 1 << iota // by Cancel

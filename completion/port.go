@@ -49,7 +49,7 @@ func (p *Port) Post(data any) error { return p.Submit(&Op{Kind: Packet, Data: da
 
 // Cancel asks for the end of an operation. It still has a result, which Wait returns: ErrCanceled, or what it came to if
 // it was faster. Cancelling what is not under way does nothing.
-func (p *Port) Cancel(op *Op) error { return p.ask(request{op: op}) }
+func (p *Port) Cancel(op *Op) error { return p.ask(request{op: op, count: op.count()}) }
 
 // CancelHandle cancels all operations on a handle, and CancelAll all of the port.
 func (p *Port) CancelHandle(h *Handle) error { return p.ask(request{handle: h}) }

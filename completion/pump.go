@@ -32,6 +32,7 @@ func (p *pump) run() {
 	for {
 		n, err := p.loop.reap(batch[:], -1)
 		p.give(batch[:n])
+		clear(batch[:n]) // they are the caller's now
 		if err != nil {
 			p.end(err)
 			return

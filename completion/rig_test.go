@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,7 +130,7 @@ func (r *rig) wants(op *Op, n int, err error) {
 func (r *rig) nothing() {
 	r.Helper()
 	done := make([]*Op, 1)
-	if n, err := r.port.Wait(done, 20*time.Millisecond); n != 0 || err != nil {
+	if n, err := r.port.Wait(done, 8*time.Millisecond); n != 0 || err != nil {
 		r.Fatalf("%d results (%v, %v), want none", n, done[0], err)
 	}
 }
@@ -185,13 +186,34 @@ func (r *rig) reading(c io.Reader, n int) <-chan []byte {
 	return got
 }
 
+// eventually waits until f succeeds.
+func eventually(t testing.TB, f func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %v", patience, err)
+		}
+	}
+}
+
 // pattern is n bytes that tell their place.
 func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i * 7 >> uint(i>>8&3))
+	patterns.Lock()
+	defer patterns.Unlock()
+	for i := len(patterns.b); i < n; i++ {
+		patterns.b = append(patterns.b, byte(i*7>>uint(i>>8&3)))
 	}
-	return b
+	return bytes.Clone(patterns.b[:n])
+}
+
+// patterns is what was made so far: it takes long where races are looked for.
+var patterns struct {
+	sync.Mutex
+	b []byte
 }
 
 func (r *rig) same(got, want []byte) {

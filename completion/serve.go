@@ -26,7 +26,7 @@ type Options struct {
 	Workers int
 
 	// Goroutines has handlers run in so many goroutines, where they may block. One connection's blocks are still handled
-	// one after the other. 0 has them run on the ports' threads, which costs less.
+	// one after the other. 0 has them run on the ports' threads, which costs less. Serve waits for them before it returns.
 	Goroutines int
 
 	// MaxConns is how many connections there are at once. More wait until one of them ends. 0 is no limit but the system's.
@@ -34,6 +34,7 @@ type Options struct {
 
 	// FirstBlock is how long a new connection may be silent, and Idle how long an older one may neither send nor take
 	// anything. Then it is closed, with os.ErrDeadlineExceeded; it may take a quarter longer, and 10 ms. 0 is no limit.
+	// One whose handler is at work in a goroutine is not idle.
 	FirstBlock, Idle time.Duration
 
 	// Grace is how long connections may take, after the context's end, to receive what was sent to them and to close their
@@ -51,7 +52,8 @@ type Options struct {
 	Spin, Hold time.Duration
 
 	// Opened is called for each new connection, before anything is received, and Closed when it is over, with nil where the
-	// peer ended it in good order. Both run on the connection's port and must not block.
+	// peer ended it in good order. Both run on the connection's port and must not block. A connection that is ended while
+	// the peer still sends has a second until it is over, in which the peer can read what was sent to it.
 	Opened func(*Conn) error
 	Closed func(*Conn, error)
 
@@ -111,9 +113,9 @@ type server struct {
 	opts    Options
 	handler Handler
 	workers []*worker
-	jobs    chan *task
+	jobs    *taskQueue   // nil: handlers run on the ports' threads
 	count   atomic.Int64 // of connections
-	turned  bool         // at MaxConns: the first worker's
+	parts   bool         // a short read does not mean that a socket is empty
 }
 
 // Serve takes the listener's connections and calls the handler with what they send, until the context ends. Then it takes no
@@ -149,12 +151,13 @@ func (s *server) open(l *Listener) error {
 		if i > 0 {
 			continue
 		}
+		s.parts = readsInParts(l.fd)
 		if err := w.listenTo(l); err != nil {
 			return errors.Join(err, s.discard())
 		}
 	}
 	if s.opts.Goroutines > 0 {
-		s.jobs = make(chan *task, s.opts.Workers*s.opts.blocks())
+		s.jobs = newTaskQueue()
 	}
 	return nil
 }
@@ -187,7 +190,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	threads.Wait()
 	if s.jobs != nil {
-		close(s.jobs)
+		s.jobs.close()
 	}
 	hands.Wait()
 	return errors.Join(failed...)

@@ -14,7 +14,12 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 		op.moved = n
 		return false, nil
 	}
-	conn := &Handle{fd: sysFD(n), nature: op.Handle.nature}
+	conn := &Handle{fd: sysFD(n), nature: op.Handle.nature, loop: l}
+	if op.Into != nil {
+		if conn, err = op.Into.become(conn); err != nil {
+			return false, err
+		}
+	}
 	if !op.bare {
 		if err := l.adopt(conn); err != nil {
 			_ = closeFD(conn)
@@ -27,9 +32,22 @@ func (l *loop) accepted(op *Op, n int) (more bool, err error) {
 	}
 	op.stage = second
 	if op.FirstBlock > 0 {
-		l.timers.add(op, l.now()+op.FirstBlock)
+		l.timers.add(op, l.after(op.FirstBlock))
 	}
 	return true, nil
+}
+
+// become has a handle's descriptor refer to another's socket, whose own is closed. The former socket is closed with it.
+func (h *Handle) become(other *Handle) (*Handle, error) {
+	if !h.vacant() {
+		_ = closeFD(other)
+		return nil, unix.EBUSY
+	}
+	h.sys.forget(int(h.fd))
+	err := unix.Dup3(int(other.fd), int(h.fd), unix.O_CLOEXEC)
+	_ = closeFD(other)
+	h.nature, h.family = other.nature, 0
+	return h, err
 }
 
 // connected takes the end of connecting, or of a part of the data.
@@ -71,7 +89,7 @@ func (o *Op) letter() (*unix.Msghdr, error) {
 	s.msg = unix.Msghdr{Iov: &s.iov[0], Name: &s.addr[0], Namelen: uint32(len(s.addr))}
 	s.msg.SetIovlen(1)
 	if o.Kind == SendTo {
-		n, err := s.addr.put(o.Addr, isSix(o.Handle.fd))
+		n, err := s.addr.put(o.Addr, o.Handle.isSix())
 		s.msg.Namelen = uint32(n)
 		return &s.msg, err
 	}
@@ -81,7 +99,7 @@ func (o *Op) letter() (*unix.Msghdr, error) {
 // target is where Connect connects to.
 func (o *Op) target() (*sockaddr, int, error) {
 	s := o.system()
-	n, err := s.addr.put(o.Addr, isSix(o.Handle.fd))
+	n, err := s.addr.put(o.Addr, o.Handle.isSix())
 	return &s.addr, n, err
 }
 

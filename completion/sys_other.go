@@ -27,6 +27,10 @@ func isCanceled(error) bool         { return false }
 func (s *sysHandle) init(bool)      {}
 func (s *sysHandle) forget(int)     {}
 func shutdownWrite(sysFD)           {}
+func isSix(sysFD) bool              { return false }
+func readsInParts(sysFD) bool       { return false }
+func noDelay(sysFD)                 {}
+func unread(sysFD) bool             { return false }
 func passing(error) bool            { return false }
 
 func newCarrier(*worker) (carrier, error)                 { return nil, errors.ErrUnsupported }

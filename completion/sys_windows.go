@@ -206,6 +206,17 @@ func startListening(fd sysFD, a netip.AddrPort, both bool) error {
 	return windows.Listen(windows.Handle(fd), windows.SOMAXCONN)
 }
 
+func readsInParts(sysFD) bool { return false }
+func noDelay(sysFD)           {}
+
+// unread reports whether bytes of the peer's wait in the socket.
+func unread(fd sysFD) bool {
+	const fionRead = windows.IOC_OUT | 4<<16 | 'f'<<8 | 127
+	var n, got uint32
+	err := windows.WSAIoctl(windows.Handle(fd), fionRead, nil, 0, (*byte)(unsafe.Pointer(&n)), 4, &got, nil, 0)
+	return err == nil && n > 0
+}
+
 func shutdownWrite(fd sysFD) { _ = windows.Shutdown(windows.Handle(fd), windows.SHUT_WR) }
 
 // passing reports whether an error of accepting is that of one connection only.

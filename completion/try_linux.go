@@ -62,41 +62,27 @@ func (o *Op) tryAccept(fd sysFD) (int, error) {
 	return acceptCall(fd, &s.addr, &s.addrLen)
 }
 
-// tryConnect begins to connect, then asks how it went, then sends.
+// tryConnect begins to connect, then asks how it went, then sends. To ask is to connect once more, as io_uring does: it is
+// that which makes the socket a connected one, for which a further connect is an error. One of which an event is left from
+// before may be told of too early.
 func (o *Op) tryConnect(fd sysFD) (int, error) {
-	switch {
-	case o.stage == second:
+	if o.stage == second {
 		return sendCall(fd, o.rest(), o.sendFlags())
-	case o.stage&polling != 0:
-		return 0, o.outcome(fd)
 	}
 	to, n, err := o.target()
 	if err != nil {
 		return 0, err
 	}
-	if err = connectCall(fd, to, n); err == unix.EINPROGRESS {
-		o.stage |= polling
-		err = unix.EAGAIN
-	}
-	return 0, err
-}
-
-// outcome is that of connecting. A socket of which an event is left from before may be told of too early: it has no peer.
-func (o *Op) outcome(fd sysFD) error {
-	errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	err = connectCall(fd, to, n)
 	switch {
-	case err != nil:
-	case errno != 0:
-		err = unix.Errno(errno)
-	default:
-		var s sockaddr
-		n := uint32(len(s))
-		if err = nameCall(unix.SYS_GETPEERNAME, fd, &s, &n); err == unix.ENOTCONN {
-			return unix.EAGAIN
-		}
+	case err == unix.EINPROGRESS, err == unix.EALREADY && o.stage&polling != 0:
+		o.stage |= polling
+		return 0, unix.EAGAIN
+	case err == unix.EISCONN && o.stage&polling != 0:
+		err = nil
 	}
 	o.stage &^= polling
-	return err
+	return 0, err
 }
 
 func (o *Op) trySend(fd sysFD) (int, error) {

@@ -76,7 +76,10 @@ func newRing(entries int) (ring *uring.Ring, err error) {
 		return nil, err
 	}
 	missing, err := ring.Supports(uring.OpAccept, uring.OpConnect, uring.OpSend, uring.OpRecv, uring.OpSendMsg, uring.OpRecvMsg,
-		uring.OpRead, uring.OpWrite, uring.OpPollAdd, uring.OpShutdown, uring.OpClose, uring.OpAsyncCancel)
+		uring.OpRead, uring.OpWrite, uring.OpPollAdd, uring.OpClose, uring.OpAsyncCancel)
+	if err == nil {
+		err = ring.Allowed()
+	}
 	if err == nil && (missing >= 0 || ring.Features&uring.FeatExtArg == 0 || ring.Features&uring.FeatNoDrop == 0) {
 		err = errOldKernel
 	}
@@ -116,16 +119,24 @@ func (d *uringDriver) sqe() *uring.SQE {
 }
 
 func (d *uringDriver) begin(op *Op) {
-	if op.Kind == Call {
+	switch op.Kind {
+	case Call:
 		d.call(op)
-		return
+	case Shutdown: // the kernel would have a thread do it. What was begun before goes first
+		_ = d.ring.Enter(0, true)
+		d.loop.finish(op, 0, unix.Shutdown(int(op.Handle.fd), op.How.shutdown()))
+	default:
+		d.issue(op)
 	}
-	d.issue(op)
 }
 
 // call runs the caller's own system call, and waits where it would block.
 func (d *uringDriver) call(op *Op) {
 	n, err := op.Call(op.Handle.FD(), nil)
+	for err == unix.EINTR && !op.has(askedFor) {
+		n, err = op.Call(op.Handle.FD(), nil)
+	}
+	n = max(n, 0)
 	switch {
 	case err != unix.EAGAIN:
 		op.moved = n
@@ -175,8 +186,6 @@ func (d *uringDriver) prepare(op *Op, s *uring.SQE) error {
 		return prepareLetter(op, s)
 	case Read, Write, ReadAt, WriteAt:
 		prepareFile(op, s)
-	case Shutdown:
-		s.Op, s.Len = uring.OpShutdown, uint32(op.How.shutdown())
 	case Close:
 		if !op.Handle.closed.CompareAndSwap(false, true) {
 			return errBadHandle
@@ -328,6 +337,12 @@ func (d *uringDriver) wait(t time.Duration, raw bool) (found bool, err error) {
 	}
 	if d.rung {
 		d.listen()
+	}
+	if d.streams != nil {
+		d.streams.publish() // what was released since the last results
+	}
+	if len(d.aside) > 0 {
+		t = 0
 	}
 	if t < 0 {
 		t = uring.Forever

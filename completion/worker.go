@@ -26,6 +26,8 @@ type worker struct {
 	period   time.Duration // 0: nothing has a limit
 	nextTick time.Duration
 	draining bool
+	ended    bool          // of what comes to it now, nothing is taken
+	lingers  int           // connections that wait for their peer to close
 	deadline time.Duration // of draining
 	spare    []*Op
 	mail     mailbox
@@ -34,6 +36,8 @@ type worker struct {
 
 // carrier moves the bytes of a worker's connections. All calls are on its thread.
 type carrier interface {
+	// start is called once, first, on the worker's thread.
+	start() error
 	// accept begins to take connections, each of which it hands to worker.arrived; hush ends that.
 	accept()
 	hush()
@@ -58,6 +62,7 @@ const (
 	minPeriod = 10 * time.Millisecond
 	maxPeriod = time.Second
 	retryPace = 50 * time.Millisecond
+	lingerFor = time.Second // how long a peer may take to close
 )
 
 func newWorker(s *server, cfg *Config) (*worker, error) {
@@ -100,6 +105,9 @@ func (w *worker) run() error {
 	if err := w.loop.own(); err != nil {
 		return err
 	}
+	if err := w.carrier.start(); err != nil {
+		return err
+	}
 	if w.listener != nil {
 		w.listen()
 	}
@@ -116,6 +124,8 @@ func (w *worker) run() error {
 }
 
 func (w *worker) shut() {
+	w.ended = true
+	w.mail.close()
 	for _, c := range w.conns {
 		if c != nil { // only after an error: the loop cannot end what is under way
 			_ = closeFD(&Handle{fd: c.fd})
@@ -155,7 +165,7 @@ func (w *worker) pace() time.Duration {
 	switch {
 	case w.draining:
 		return minPeriod
-	case w.retry && (w.period == 0 || w.period > retryPace):
+	case (w.retry || w.lingers > 0) && (w.period == 0 || w.period > retryPace):
 		return retryPace
 	}
 	return w.period
@@ -187,22 +197,38 @@ func (w *worker) keepTime() {
 // look ends a connection that took too long.
 func (w *worker) look(c *Conn, now time.Duration) {
 	limit := w.server.opts.Idle
-	if c.has(virgin) {
+	switch {
+	case c.has(virgin):
 		limit = w.server.opts.FirstBlock
+	case c.has(busy):
+		c.live() // it waits for our answer
 	}
 	silent := time.Duration(w.tick-c.stamp)*minPeriod - w.period // signs of life are as old as the last tick
-	if limit > 0 && silent >= limit || w.draining && now >= w.deadline {
+	switch {
+	case w.draining && now >= w.deadline:
+		c.fail(os.ErrDeadlineExceeded)
+	case c.has(shut):
+		if !w.draining && silent >= lingerFor {
+			c.fail(nil)
+		}
+	case limit > 0 && silent >= limit:
 		c.fail(os.ErrDeadlineExceeded)
 	}
 }
 
+// linger gives a peer time to close.
+func (w *worker) linger(c *Conn) {
+	w.lingers++
+	c.stamp = uint32(w.loop.now() / minPeriod)
+}
+
 // drain begins the end: no more connections, and those that are there are closed in good order.
 func (w *worker) drain() {
-	if w.draining {
+	if w.draining || w.ended {
 		return
 	}
 	w.draining = true
-	w.deadline = w.loop.now() + w.server.opts.Grace
+	w.deadline = w.loop.after(w.server.opts.Grace)
 	w.nextTick = 0
 	if w.listener != nil {
 		w.carrier.hush()
@@ -217,7 +243,7 @@ func (w *worker) drain() {
 
 // listen takes connections, unless there are enough.
 func (w *worker) listen() {
-	if !w.hearing && !w.draining && !w.full() {
+	if !w.hearing && !w.draining && !w.ended && !w.full() {
 		w.hearing = true
 		w.carrier.accept()
 	}
@@ -231,7 +257,7 @@ func (w *worker) full() bool {
 // arrived is a new connection, on the first worker.
 func (w *worker) arrived(fd sysFD) {
 	switch {
-	case w.draining:
+	case w.draining || w.ended:
 		_ = closeFD(&Handle{fd: fd})
 	case w.full():
 		w.parked = append(w.parked, fd)
@@ -282,6 +308,12 @@ func (w *worker) makeRoom() {
 
 // open begins a connection on its worker.
 func (w *worker) open(fd sysFD) {
+	if w.ended {
+		_ = closeFD(&Handle{fd: fd})
+		w.server.count.Add(-1)
+		w.load.Add(-1)
+		return
+	}
 	c := &Conn{w: w, fd: fd, stamp: w.tick, flags: virgin}
 	if n := len(w.free); n > 0 {
 		c.id, w.free = w.free[n-1], w.free[:n-1]
@@ -301,6 +333,7 @@ func (w *worker) open(fd sysFD) {
 		c.bow(nil)
 		return
 	}
+	c.flags |= known
 	if f := w.server.opts.Opened; f != nil {
 		if err := f(c); err != nil {
 			c.bow(err)
@@ -326,7 +359,10 @@ func (w *worker) gone(c *Conn) {
 			_ = first.loop.request(request{run: first.makeRoom}) // closed: nobody is to come
 		}
 	}
-	if f := w.server.opts.Closed; f != nil {
+	if c.has(shut) {
+		w.lingers--
+	}
+	if f := w.server.opts.Closed; f != nil && c.has(known) {
 		f(c, c.err)
 	}
 }

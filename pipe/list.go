@@ -33,6 +33,11 @@ func List() ([]Listed, error) {
 	return l, wrap("list", `\\.\pipe\`, err)
 }
 
+// ListedAt is the pipe whose socket has that path, as [List] tells of it, but without counts of clients: a pipe whose name is a
+// path is found by those that look at all sockets. It is false for what is no pipe of this package, as far as this user may
+// see, and on Windows, where pipes have no path.
+func ListedAt(path string) (Listed, bool) { return listedAt(path) }
+
 // lockFile is what a server tells in a file beside its lock: a line for each, name=value.
 type lockFile struct {
 	name         string

@@ -43,14 +43,24 @@ func pipeDirs() []string {
 		dirs = append(dirs, filepath.Join(dir, ownDir))
 	}
 	if os.Geteuid() == 0 {
-		others, _ := filepath.Glob("/run/user/*/" + ownDir)
-		for _, dir := range others {
-			if !slices.Contains(dirs, dir) {
-				dirs = append(dirs, dir)
+		for _, home := range []string{"/run/user/*", filepath.Join(os.TempDir(), "sockeye-*")} {
+			others, _ := filepath.Glob(filepath.Join(home, ownDir))
+			for _, dir := range others {
+				if !slices.Contains(dirs, dir) {
+					dirs = append(dirs, dir)
+				}
 			}
 		}
 	}
 	return dirs
+}
+
+func listedAt(path string) (Listed, bool) {
+	dir := filepath.Dir(path)
+	if l := listed(path); dir == sharedDir || strings.HasSuffix(dir, "/"+ownDir) || parseLockFile(readInfo(placeOf(path).info)).name != "" {
+		return l, true
+	}
+	return Listed{}, false
 }
 
 // listed is the pipe at a path. What its server tells, of whatever version it is, is what the socket does not.

@@ -11,7 +11,8 @@ import (
 
 var capabilities []Capability
 
-func list() ([]Listed, error) { return nil, ErrUnsupported }
+func list() ([]Listed, error)        { return nil, ErrUnsupported }
+func listedAt(string) (Listed, bool) { return Listed{}, false }
 
 type listener struct{}
 

@@ -97,9 +97,7 @@ func (w *Watcher) retire(n int32, c *notice) {
 func (w *Watcher) moved(n int32, c *notice) {
 	e := &w.book.slab[n]
 	e.heard = c.time
-	if c.actor != nil {
-		e.actor = c.actor
-	}
+	w.credit(e, c.actor)
 	if c.bytes.Basis != NotCounted {
 		e.last, e.info = c.bytes, c.socket.Info
 	}
@@ -133,9 +131,7 @@ func (w *Watcher) unwanted(n int32) {
 func (w *Watcher) unlisten(n int32, c *notice) {
 	e := &w.book.slab[n]
 	e.heard = c.time
-	if c.actor != nil {
-		e.actor = c.actor
-	}
+	w.credit(e, c.actor)
 	w.tellClosed(n, FromBPF, c.time, Bytes{})
 }
 
@@ -183,9 +179,7 @@ func (w *Watcher) applyEnd(c *notice) {
 		w.unwanted(n)
 		return
 	}
-	if c.actor != nil {
-		e.actor = c.actor
-	}
+	w.credit(e, c.actor)
 	if e.flags&told == 0 {
 		w.tellOpened(n, w.feed.source())
 	}
@@ -207,14 +201,37 @@ func (w *Watcher) inferred(c *notice) {
 	}
 	n := w.book.add(identify(&c.socket))
 	e := &w.book.slab[n]
-	e.own, e.actor, e.state = copyOf(&c.socket), c.actor, c.socket.State
-	if c.actor == nil {
+	e.own, e.state = copyOf(&c.socket), c.socket.State
+	if c.actor == nil || c.actor.PID == w.self {
 		e.heir = w.usage.listenerOf(e.own)
 	}
+	w.credit(e, c.actor)
 	e.heard = c.time
 	w.charge(n, e.own)
 	w.tellClosed(n, w.feed.source(), c.time, c.bytes)
 	w.report.infer()
+}
+
+// credit takes who acted on a socket that was there already. The last to let go of it need not be one of its holders: BPF's
+// task_file iterators, this package's on older kernels among them, hold each file while they look at it, and where its process
+// closes it meanwhile, the connection is ended by the one who looks. So whoever opened it stays its owner, and this process is
+// never one for having ended it.
+func (w *Watcher) credit(e *entry, p *netstat.Process) {
+	if p == nil {
+		return
+	}
+	var holders []netstat.Owner
+	if s := w.socketOf(e); s != nil {
+		holders = s.Owners
+	}
+	known, holds := e.actor != nil, e.heir != nil && e.heir.PID == p.PID
+	for _, o := range holders {
+		known = known || o.FD >= 0
+		holds = holds || o.FD >= 0 && o.Process.PID == p.PID
+	}
+	if holds || !known && p.PID != w.self {
+		e.actor = p
+	}
 }
 
 // applyTalk is for a datagram socket that was used for the first time since the watch began.

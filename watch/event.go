@@ -46,7 +46,8 @@ type OwnerFrom uint8
 
 // The ways. OwnerHolds had a descriptor of the socket at the last reading; OwnerActed connected, listened or closed it, as a
 // BPF program saw; OwnerOfListener holds the listener that the connection came to. Only the last is a conclusion, which is
-// wrong where that process hands its connections on to others.
+// wrong where that process hands its connections on to others. A connection that came to a listener can be closed by another
+// program that just looked at it (a BPF task_file iterator: it holds the file meanwhile), once in some ten thousand times.
 const (
 	OwnerNotKnown   OwnerFrom = iota // not_known
 	OwnerHolds                       // holds

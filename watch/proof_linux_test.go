@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/testutil"
+	"github.com/sockeye-net/sockeye/netstat"
 )
 
 // The proof: processes that the test starts make connections of 1 to 100 ms with numbers of bytes that they write down,
@@ -293,12 +294,21 @@ func TestProofBPF(t *testing.T) {
 	}
 	events, all, counts := prove(t, BPF)
 	var wrong complaints
+	var processes []int
+	for _, tr := range all {
+		processes = append(processes, tr.PID, tr.ServerPID)
+	}
+	slices.Sort(processes)
+	processes = slices.Compact(processes)
 	for _, tr := range all {
 		for _, side := range tr.sides() {
+			side.proof = processes
 			wrong.check(side, events.take(side.end))
 		}
 	}
 	wrong.tooMany(events)
+	t.Logf("ends that a process from outside let go of last: %v", wrong[outsiders])
+	delete(wrong, outsiders)
 	wrong.report(t)
 	t.Logf("%d connections, %d ends opened, %d closed, %d inferred", len(all), counts.Opened, counts.Closed, counts.Inferred)
 	if counts.Inferred != 0 {
@@ -315,13 +325,15 @@ type side struct {
 	pid            int
 	sent, received uint64
 	life           time.Duration
+	accepted       bool
+	proof          []int // processes
 }
 
 func (tr *truth) sides() []side {
 	life := tr.Closed.Sub(tr.Opened)
 	return []side{
-		{end{tr.Client, tr.Server}, tr.PID, tr.Sent, tr.Received, life},
-		{end{tr.Server, tr.Client}, tr.ServerPID, tr.Received, tr.Sent, life},
+		{end{tr.Client, tr.Server}, tr.PID, tr.Sent, tr.Received, life, false, nil},
+		{end{tr.Server, tr.Client}, tr.ServerPID, tr.Received, tr.Sent, life, true, nil},
 	}
 }
 
@@ -351,6 +363,21 @@ func (c *complaints) tooMany(left histories) {
 	}
 }
 
+// outsiders are processes that are no part of the proof, but looked at a socket's file (a BPF task_file iterator, of which other
+// tests run some) when its server closed it, and so were the last to let go of it. There may be a few.
+const outsiders = "an outsider"
+
+func (c *complaints) strange(s side, pid int) bool {
+	if !s.accepted || pid == os.Getpid() || slices.Contains(s.proof, pid) || len((*c)[outsiders]) >= 5 {
+		return false
+	}
+	if *c == nil {
+		*c = make(complaints)
+	}
+	(*c)[outsiders] += "."
+	return true
+}
+
 func (c complaints) report(t *testing.T) {
 	t.Helper()
 	for kind, example := range c {
@@ -374,8 +401,8 @@ func (c *complaints) check(s side, e *history) {
 	if b.Sent != s.sent || b.Received != s.received || b.Basis != FromTCPInfo {
 		c.add("bytes", "%+v: %+v", s, b)
 	}
-	if o := e.closed.Socket.Owners; len(o) != 1 || o[0].Process.PID != s.pid {
-		c.add("owner", "%+v: %+v", s, o)
+	if o := e.closed.Socket.Owners; len(o) != 1 || o[0].Process.PID != s.pid && !c.strange(s, o[0].Process.PID) {
+		c.add("owner", "%+v: %v %v, and the watcher is %d", s, pids(o), e.closed.OwnerFrom, os.Getpid())
 	}
 	if o := e.opened.Socket.Owners; len(o) > 0 && o[0].Process.PID != s.pid {
 		c.add("owner at opening", "%+v: %+v %v", s, o, e.opened.OwnerFrom)
@@ -386,6 +413,13 @@ func (c *complaints) check(s side, e *history) {
 	if life, ok := e.closed.Lifetime(); !ok || life > s.life+slack || life < s.life-slack {
 		c.add("lifetime", "%+v: %v", s, life)
 	}
+}
+
+func pids(owners []netstat.Owner) (all []int) {
+	for _, o := range owners {
+		all = append(all, o.Process.PID)
+	}
+	return all
 }
 
 // TestProofNotices: without BPF every end's closing appears with its bytes. Whose it was is known for those that a reading

@@ -28,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/sockeye-net/sockeye/netstat"
@@ -131,6 +132,7 @@ type Watcher struct {
 	others      others
 	useless     []uint64 // cookies of counts that nobody wants
 	netns       uint64   // this process's, 0 on Windows
+	self        int      // this process
 	report      Report
 	pending     []notice // of the kernel, not yet applied
 
@@ -154,7 +156,7 @@ func Open(cfg *Config) (*Watcher, error) {
 	if err != nil {
 		return nil, &OpError{Op: "open", Err: err}
 	}
-	w := &Watcher{cfg: c, now: new(netstat.Snapshot), before: new(netstat.Snapshot), timer: time.NewTimer(0)}
+	w := &Watcher{cfg: c, self: os.Getpid(), now: new(netstat.Snapshot), before: new(netstat.Snapshot), timer: time.NewTimer(0)}
 	if err := w.open(); err != nil {
 		return nil, errors.Join(&OpError{Op: "open", Err: err}, w.Close())
 	}

@@ -205,6 +205,32 @@ func TestAcceptedConnection(t *testing.T) {
 	p.read().tells().empty()
 }
 
+// The last to let go of a socket may be one that only looked at it, which no reading saw holding it.
+func TestTheOneThatLooksOwnsNothing(t *testing.T) {
+	const looks = 4
+	looker := &netstat.Process{PID: looks, Name: "looker", Started: time.Unix(4, 0)}
+	for _, self := range []int{0, looks} {
+		p := newPlay(t, &script{whole: true}, owned(tcp(9, 80, 0, listen), server), owned(tcp(5, 15, 80, established), client))
+		p.self = self
+		p.hear(becomes(10, tcp(1, 10, 80, synSent), closed, client)).tells("opened 10 bpf client/acted")
+		p.hear(becomes(20, tcp(1, 10, 80, netstat.FinWait1), established, looker)).tells("state 10 ESTABLISHED>FIN_WAIT1 bpf client/acted")
+		p.hear(ends(30, tcp(1, 10, 80, closed), 1, 2, looker)).tells("closed 10 bpf client/acted 1+2 20ms")
+		p.hear(ends(40, tcp(5, 15, 80, closed), 1, 2, looker)).tells("closed 15 bpf client/holds 1+2")
+		// Of what came to a listener the one who ends it may be the holder, unless it is this process.
+		p.hear(becomes(50, tcp(2, 80, 11, established), netstat.SynRecv, nil)).tells("opened 80 bpf server/listener")
+		want := "closed 80 bpf looker/acted 1+2 10ms"
+		if self == looks {
+			want = "closed 80 bpf server/listener 1+2 10ms"
+		}
+		p.hear(ends(60, tcp(2, 80, 11, closed), 1, 2, looker)).tells(want)
+		want = "closed 12 bpf looker/acted 1+2 inferred"
+		if self == looks {
+			want = "closed 12 bpf 1+2 inferred"
+		}
+		p.hear(ends(70, tcp(3, 12, 443, closed), 1, 2, looker)).tells(want)
+	}
+}
+
 func TestTheOneThatClosesOwns(t *testing.T) {
 	p := newPlay(t, &script{whole: true}, owned(tcp(9, 80, 0, listen), server))
 	p.hear(

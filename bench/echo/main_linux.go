@@ -28,6 +28,7 @@ type options struct {
 	out       string
 	peers     []string
 	only      string
+	idle      int
 }
 
 // load is one case: so many connections with one message of so many bytes each under way.
@@ -66,6 +67,9 @@ func run() error {
 		r.Cases = append(r.Cases, result{load: c, Rows: rows})
 		fmt.Fprintf(os.Stderr, "%d x %d B is done\n", c.Conns, c.Size)
 	}
+	if o.idle > 0 {
+		r.Conns, r.Idle = o.idle, measureIdle(o, filepath.Join(dir, "load"), subjects)
+	}
 	return r.write(o.out)
 }
 
@@ -77,13 +81,14 @@ func parseOptions() (*options, error) {
 	flag.IntVar(&o.serverCPU, "server-cpu", 0, "processor of the servers")
 	flag.IntVar(&o.clientCPU, "client-cpu", 1, "processor of the client")
 	flag.StringVar(&o.out, "out", "bench/results", "where echo.md and echo.json are written; empty is nowhere")
+	flag.IntVar(&o.idle, "idle", 10000, "idle connections whose memory is measured; 0 is not to")
 	flag.StringVar(&o.only, "only", "", "servers whose name contains one of these words")
 	flag.Func("peer", "NAME=COMMAND of a further server (may be repeated)", func(s string) error {
 		o.peers = append(o.peers, s)
 		return nil
 	})
 	flag.Parse()
-	for _, c := range strings.Split(*cases, ",") {
+	for _, c := range strings.FieldsFunc(*cases, func(r rune) bool { return r == ',' }) {
 		n, size, _ := strings.Cut(c, "x")
 		conns, err1 := strconv.Atoi(n)
 		bytes, err2 := strconv.Atoi(size)

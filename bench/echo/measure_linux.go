@@ -72,25 +72,35 @@ func median(all []sample, of func(sample) float64) float64 {
 
 // once starts a server, loads it, and ends it.
 func once(o *options, client string, s subject, c load) (sample, error) {
-	port, err := freePort()
+	server, port, err := start(o, s)
 	if err != nil {
 		return sample{}, err
+	}
+	defer end(server)
+	return loadWith(o, client, server.Process.Pid, port, c)
+}
+
+// start starts a server.
+func start(o *options, s subject) (server *exec.Cmd, port int, err error) {
+	if port, err = freePort(); err != nil {
+		return nil, 0, err
 	}
 	args := slices.Clone(s.args)
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "PORT", strconv.Itoa(port))
 	}
-	server := exec.Command(args[0], args[1:]...)
+	server = exec.Command(args[0], args[1:]...)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := startOn(o.serverCPU, server); err != nil {
-		return sample{}, err
+		return nil, 0, err
 	}
-	defer func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	}()
 	time.Sleep(300 * time.Millisecond) // it starts: its processor time counts from the load's beginning
-	return loadWith(o, client, server.Process.Pid, port, c)
+	return server, port, nil
+}
+
+func end(server *exec.Cmd) {
+	_ = server.Process.Kill()
+	_ = server.Wait()
 }
 
 func loadWith(o *options, client string, pid, port int, c load) (sample, error) {

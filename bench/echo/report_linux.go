@@ -12,11 +12,13 @@ import (
 )
 
 type report struct {
-	Options *options `json:"-"`
-	Time    string   `json:"time"`
-	Machine string   `json:"machine"`
-	Missing []string `json:"missing,omitempty"`
-	Cases   []result `json:"cases"`
+	Options *options  `json:"-"`
+	Time    string    `json:"time"`
+	Machine string    `json:"machine"`
+	Missing []string  `json:"missing,omitempty"`
+	Cases   []result  `json:"cases"`
+	Conns   int       `json:"idle_connections,omitempty"`
+	Idle    []idleRow `json:"idle,omitempty"`
 }
 
 type result struct {
@@ -67,6 +69,13 @@ func (r *report) markdown() string {
 		for _, w := range c.Rows {
 			w.print(&b, base)
 		}
+	}
+	if len(r.Idle) > 0 {
+		fmt.Fprintf(&b, "\n## %d idle connections\n\nResident anonymous memory, beside what the server had after a run on ten connections, which has used its pool.\n\n"+
+			"| server | bytes a connection |\n| --- | --- |\n", r.Conns)
+	}
+	for _, w := range r.Idle {
+		fmt.Fprintf(&b, "| %s | %d%s |\n", w.Name, w.Bytes, w.Failed)
 	}
 	return b.String()
 }

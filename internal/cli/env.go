@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/sockeye-net/sockeye/internal/geodb"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/pipe"
 	"github.com/sockeye-net/sockeye/watch"
 )
 
@@ -66,10 +68,10 @@ type Env struct {
 	// Databases finds files that may be databases of addresses; nil finds none.
 	Databases func(getenv func(string) string) []string
 
-	// Pipes are the named pipes that the system's files tell of, and PipeAt tells a pipe from other Unix sockets by its path;
+	// Pipes are the named pipes that the system lists, and PipeAt tells a pipe from other Unix sockets by its path;
 	// nil where pipes are no sockets.
-	Pipes  func() ([]pipeFile, error)
-	PipeAt func(path string) (pipeFile, bool)
+	Pipes  func() ([]pipe.Listed, error)
+	PipeAt func(path string) (pipe.Listed, bool)
 
 	Build func() (*debug.BuildInfo, bool)
 }
@@ -82,8 +84,11 @@ func System() *Env {
 		Open: openTable, Details: (*netstat.Process).Details, Probe: netstat.Probe, Pin: netstat.Pin, Unpin: netstat.Unpin,
 		LocalAddrs: localAddrs, Resolve: resolveHost, Databases: geodb.Find, Build: debug.ReadBuildInfo,
 		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
-		Pipes: pipeFiles, PipeAt: pipeAt,
+		Pipes:      pipe.List,
 		ReaderGone: func() bool { return readerGone(os.Stdout) },
+	}
+	if runtime.GOOS != "windows" {
+		e.PipeAt = pipe.ListedAt
 	}
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
 		e.Terminal, e.ANSI = true, enableANSI(os.Stdout)

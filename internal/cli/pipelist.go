@@ -13,6 +13,7 @@ import (
 
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/pipe"
 )
 
 const pipeListLong = `List the pipes of this machine.
@@ -29,21 +30,9 @@ neither owner nor state of a pipe to those who are not connected to it.
 Exit status: 0 when there is a pipe, 1 when there is none, 2 when it could not be
 found out.`
 
-// pipeFile is what the system's files tell of a pipe.
-type pipeFile struct {
-	Name      string // \\.\pipe\NAME, or a path
-	Path      string // of its socket; empty on Windows
-	Message   bool   // of message type
-	Known     bool   // and that is known
-	Max       int    // clients at once; 0 is no limit, or not known
-	Instances int    // Windows
-	Stale     bool   // nobody listens
-	UID       uint32 // of the file; Linux
-}
-
 // pipeRow is one pipe.
 type pipeRow struct {
-	pipeFile
+	pipe.Listed
 	state   string
 	clients int
 	counted bool            // clients are known
@@ -102,20 +91,24 @@ func (e *Env) pipeList(ctx context.Context, f *pipeListFlags) error {
 	return nil
 }
 
-// pipeRows joins what files tell with the Unix sockets of the socket table.
+// pipeRows joins what the system lists with the Unix sockets of the socket table.
 func (e *Env) pipeRows(all, owners bool) (rows []*pipeRow, partial []error, err error) {
 	if e.Pipes == nil {
 		return nil, nil, nil
 	}
-	files, err := e.Pipes()
-	if err != nil {
+	pipes, err := e.Pipes()
+	switch {
+	case err != nil && len(pipes) == 0:
 		return nil, nil, err
+	case err != nil:
+		e.note(err)
 	}
 	byPath := make(map[string]*pipeRow)
-	for _, file := range files {
-		r := &pipeRow{pipeFile: file}
-		if rows = append(rows, r); file.Path != "" {
-			byPath[file.Path] = r
+	for _, p := range pipes {
+		p.Name = cmp.Or(p.Name, p.Path)
+		r := &pipeRow{Listed: p}
+		if rows = append(rows, r); p.Path != "" {
+			byPath[p.Path] = r
 		}
 	}
 	if e.PipeAt != nil { // pipes are Unix sockets
@@ -166,23 +159,26 @@ func (e *Env) addSockets(rows []*pipeRow, byPath map[string]*pipeRow, all, owner
 	return rows, snap.Partial, nil
 }
 
-// listening notes a listener, and returns a row for one that is not known from files.
+// listening notes a listener, and returns a row for one that is not in the list.
 func (e *Env) listening(byPath map[string]*pipeRow, s *netstat.Socket, all bool) (added *pipeRow) {
 	r := byPath[s.Path]
 	if r == nil {
-		file, ok := e.PipeAt(s.Path)
+		p, ok := e.PipeAt(s.Path)
 		if !ok && !all {
 			return nil
 		}
 		if !ok {
-			file = pipeFile{Name: s.Path, UID: s.UID}
+			p = pipe.Listed{Name: s.Path}
 		}
-		file.Path = s.Path
-		added = &pipeRow{pipeFile: file}
+		p.Path = s.Path
+		added = &pipeRow{Listed: p}
 		r = added
 		byPath[s.Path] = r
 	}
-	r.socket, r.Message, r.Known = s, s.Type == netstat.SeqPacket, true
+	r.socket, r.TypeKnown, r.Type = s, true, pipe.Byte
+	if s.Type == netstat.SeqPacket {
+		r.Type = pipe.Message
+	}
 	return added
 }
 
@@ -196,7 +192,7 @@ func (r *pipeRow) decide() {
 		r.state, r.waiting = "busy", int(s.RecvQ)
 	case s != nil:
 		r.state, r.waiting = "listening", int(s.RecvQ)
-	case r.Stale:
+	case r.Dead:
 		r.state = "stale"
 	}
 	if r.Path == "" {
@@ -206,28 +202,21 @@ func (r *pipeRow) decide() {
 
 func (r *pipeRow) typeText() string {
 	switch {
-	case !r.Known:
+	case !r.TypeKnown:
 		return ""
-	case r.Message:
-		return "message"
 	}
-	return "byte"
+	return r.Type.String()
 }
 
 func (r *pipeRow) userText(names *view.Names) string {
-	uid := r.UID
-	switch {
-	case r.Path == "":
-		return ""
-	case r.socket != nil && r.socket.HasUID:
-		uid = r.socket.UID
+	user := r.User
+	if r.socket != nil && r.socket.HasUID {
+		user = strconv.FormatUint(uint64(r.socket.UID), 10)
 	}
-	if names.UserName != nil {
-		if name := names.UserName(uid); name != "" {
-			return name
-		}
+	if uid, err := strconv.ParseUint(user, 10, 32); err == nil && names.UserName != nil {
+		return cmp.Or(names.UserName(uint32(uid)), user)
 	}
-	return strconv.FormatUint(uint64(uid), 10)
+	return user
 }
 
 func (r *pipeRow) ownerText(names *view.Names) string {
@@ -255,7 +244,7 @@ func (e *Env) pipeTable(rows []*pipeRow, names *view.Names, f *pipeListFlags) er
 		cols = []view.GridColumn{{Header: "NAME", Shrink: 20}, {Header: "TYPE"}, {Header: "STATE"}, {Header: "CLIENTS", Right: true},
 			{Header: "MAX", Right: true, Drop: 2}, {Header: "USER", Drop: 1}, {Header: "OWNER", Shrink: 12}}
 		cells = func(r *pipeRow) []string {
-			return []string{view.CleanText(r.Name), r.typeText(), r.state, numberText(r.clients, r.counted), numberText(r.Max, r.Max > 0),
+			return []string{view.CleanText(r.Name), r.typeText(), r.state, numberText(r.clients, r.counted), numberText(r.MaxInstances, r.MaxInstances > 0),
 				view.CleanText(r.userText(names)), r.ownerText(names)}
 		}
 	}
@@ -284,7 +273,7 @@ func (e *Env) pipeObjects(rows []*pipeRow, names *view.Names, f *pipeListFlags, 
 		} else {
 			o.Uint("instances", uint64(r.clients), true)
 		}
-		o.Uint("max", uint64(r.Max), r.Max > 0)
+		o.Uint("max", uint64(r.MaxInstances), r.MaxInstances > 0)
 		o.Text("user", r.userText(names))
 		pid, process, all := r.owners()
 		o.Uint("pid", uint64(pid), pid != 0)

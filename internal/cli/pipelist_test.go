@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/pipe"
 )
 
 // pipeWorld has pipes in every state.
@@ -23,12 +24,12 @@ func pipeWorld(t *testing.T) *world {
 		unix(netstat.Stream, netstat.Listen, "/run/q/another", 1, 2, curl),
 		unix(netstat.Stream, netstat.Listen, "@abstract", 0, 2, curl),
 		unix(netstat.Datagram, netstat.Unconnected, "/run/log", 0, 0, curl))
-	w.Pipes = func() ([]pipeFile, error) {
-		return []pipeFile{{Name: pipePrefix + "One", Path: "/run/p/one", Max: 4}, {Name: pipePrefix + "full", Path: "/run/p/full"},
-			{Name: pipePrefix + "dead\x1b[2J", Path: "/run/p/dead", Stale: true}}, nil
+	w.Pipes = func() ([]pipe.Listed, error) {
+		return []pipe.Listed{{Name: pipePrefix + "One", Path: "/run/p/one", MaxInstances: 4, User: "0"}, {Name: pipePrefix + "full", Path: "/run/p/full", User: "0"},
+			{Name: pipePrefix + "dead\x1b[2J", Path: "/run/p/dead", Dead: true, User: "0"}}, nil
 	}
-	w.PipeAt = func(path string) (pipeFile, bool) {
-		return pipeFile{Name: path}, path == "/run/q/another"
+	w.PipeAt = func(path string) (pipe.Listed, bool) {
+		return pipe.Listed{Name: path}, path == "/run/q/another"
 	}
 	return w
 }
@@ -49,8 +50,8 @@ func TestPipeList(t *testing.T) {
 func TestPipeListWindows(t *testing.T) {
 	w := pipeWorld(t)
 	w.PipeAt = nil
-	w.Pipes = func() ([]pipeFile, error) {
-		return []pipeFile{{Name: pipePrefix + "b", Instances: 1}, {Name: pipePrefix + "A", Instances: 12}}, nil
+	w.Pipes = func() ([]pipe.Listed, error) {
+		return []pipe.Listed{{Name: pipePrefix + "b", Instances: 1}, {Name: pipePrefix + "A", Instances: 12}}, nil
 	}
 	w.check(t, "pipe list", exitFound, "")
 	golden(t, "pipes-windows.txt", w.out.String())
@@ -63,11 +64,15 @@ func TestPipeListWindows(t *testing.T) {
 
 func TestPipeListNothing(t *testing.T) {
 	w := pipeWorld(t)
-	w.Pipes, w.table.sockets = func() ([]pipeFile, error) { return nil, nil }, nil
+	w.Pipes, w.table.sockets = func() ([]pipe.Listed, error) { return nil, nil }, nil
 	w.check(t, "pipe list", exitNotFound, "")
 	w.check(t, "pipe list --json --csv", exitUnknown, "sockeye: --json, --jsonl and --csv exclude each other\n")
-	w.Pipes = func() ([]pipeFile, error) { return nil, errors.New("no\nway") }
+	w.Pipes = func() ([]pipe.Listed, error) { return nil, errors.New("no\nway") }
 	w.check(t, "pipe list", exitUnknown, "sockeye: no way\n")
+	w = pipeWorld(t)
+	some := w.Pipes
+	w.Pipes = func() ([]pipe.Listed, error) { all, _ := some(); return all, errors.New("one directory is shut") }
+	w.check(t, "pipe list", exitFound, "sockeye: note: one directory is shut\n")
 	w = pipeWorld(t)
 	w.table.readErr = errors.New("refused")
 	w.check(t, "pipe list", exitUnknown, "sockeye: refused\n")

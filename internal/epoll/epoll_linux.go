@@ -77,7 +77,7 @@ func (p *Poller) wait(d time.Duration, raw bool) (n uintptr, errno syscall.Errno
 	}
 	first, most := uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events))
 	if raw {
-		n, _, errno = unix.RawSyscall6(call, uintptr(p.fd), first, most, timeout, 0, 0)
+		n, _, errno = syscall.RawSyscall6(call, uintptr(p.fd), first, most, timeout, 0, 0)
 	} else {
 		n, _, errno = unix.Syscall6(call, uintptr(p.fd), first, most, timeout, 0, 0)
 	}

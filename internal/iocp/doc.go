@@ -1,5 +1,4 @@
-// Package iocp makes overlapped calls on Windows handles, for goroutines: one completion port for the process, one
-// goroutine that takes from it, and deadlines. The port is there while any [File] is open.
-//
-// It is small on purpose: what programs want of a completion port themselves is another package's.
+// Package iocp makes the calls of Windows' I/O completion ports: a [Port] for who reaps by itself, and for goroutines a
+// [File], whose overlapped calls have deadlines. All files share a port and a goroutine, which are there while any file is open.
+// It also finds Winsock's extension functions (AcceptEx, ConnectEx), whose addresses are those of a socket's provider.
 package iocp

@@ -1,82 +1,101 @@
 package iocp
 
 import (
-	"sync"
+	"fmt"
+	"math"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// port is the process's completion port. Handles cannot leave a port, and a goroutine that waits on one takes a thread, so
-// there is one for all files. It goes with the last of them.
-type port struct {
-	handle windows.Handle
-	done   chan struct{} // closed when the goroutine has ended
+var (
+	kernel32                        = windows.NewLazySystemDLL("kernel32.dll")
+	procGetQueuedCompletionStatusEx = kernel32.NewProc("GetQueuedCompletionStatusEx")
+	ws2_32                          = windows.NewLazySystemDLL("ws2_32.dll")
+	procWSAGetOverlappedResult      = ws2_32.NewProc("WSAGetOverlappedResult")
+)
+
+// Port is a completion port. Post may be called by any thread; Wait by one at a time, since it returns memory of its own.
+type Port struct {
+	handle  windows.Handle
+	entries []Entry
 }
 
-type sharedPort struct {
-	mu    sync.Mutex
-	files int
-	port  *port
+// Entry is OVERLAPPED_ENTRY: a packet. Overlapped is nil for one that was posted.
+type Entry struct {
+	Key        uintptr
+	Overlapped *windows.Overlapped
+	Internal   uintptr
+	Bytes      uint32
 }
 
-var shared sharedPort
+// NewPort makes one that returns at most batch packets at once. One thread takes them.
+func NewPort(batch int) (*Port, error) {
+	h, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)
+	if err != nil {
+		return nil, fmt.Errorf("CreateIoCompletionPort: %w", err)
+	}
+	return &Port{handle: h, entries: make([]Entry, batch)}, nil
+}
 
-// join puts a handle on the port, which is made if need be.
-func join(h windows.Handle) error {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	if shared.port == nil {
-		p, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 0)
-		if err != nil {
-			return err
-		}
-		shared.port = &port{p, make(chan struct{})}
-		go shared.port.run()
+// Associate has the results of a handle's overlapped operations queued here. It is for the handle's life.
+func (p *Port) Associate(h windows.Handle) error {
+	if _, err := windows.CreateIoCompletionPort(h, p.handle, 0, 0); err != nil {
+		return fmt.Errorf("CreateIoCompletionPort: %w", err)
 	}
-	if _, err := windows.CreateIoCompletionPort(h, shared.port.handle, 0, 0); err != nil {
-		shared.unused()
-		return err
-	}
-	shared.files++
 	return nil
 }
 
-// leave is called when a file's handle is closed. It waits for the goroutine if the file was the last.
-func leave() {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	shared.files--
-	shared.unused()
+// Post queues a packet without an operation.
+func (p *Port) Post() error { return windows.PostQueuedCompletionStatus(p.handle, 0, 0, nil) }
+
+// Wait returns packets: at most d is waited for them, without bound if d is negative. Give them back with Clear, or what
+// they point to would stay reachable, and worse: would be looked at by the collector after it is gone.
+func (p *Port) Wait(d time.Duration) ([]Entry, error) {
+	var n uint32
+	r, _, err := procGetQueuedCompletionStatusEx.Call(uintptr(p.handle), uintptr(unsafe.Pointer(&p.entries[0])), uintptr(len(p.entries)),
+		uintptr(unsafe.Pointer(&n)), uintptr(millis(d)), 0)
+	if r != 0 {
+		return p.entries[:n], nil
+	}
+	if err == windows.WAIT_TIMEOUT || err == windows.Errno(windows.WAIT_TIMEOUT) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("GetQueuedCompletionStatusEx: %w", err)
 }
 
-// unused ends the port if no file has it. It is called with the lock.
-func (s *sharedPort) unused() {
-	if s.files > 0 || s.port == nil {
-		return
+// Clear forgets packets that Wait returned.
+func (p *Port) Clear(entries []Entry) { clear(entries) }
+
+// millis rounds up, or a short wait would be a loop.
+func millis(d time.Duration) uint32 {
+	switch ms := (d + time.Millisecond - 1) / time.Millisecond; {
+	case d < 0:
+		return windows.INFINITE
+	case ms >= math.MaxUint32:
+		return windows.INFINITE - 1
+	default:
+		return uint32(ms)
 	}
-	if windows.PostQueuedCompletionStatus(s.port.handle, 0, quit, nil) == nil {
-		<-s.port.done
-	}
-	windows.CloseHandle(s.port.handle)
-	s.port = nil
 }
 
-// quit is the key of the packet that ends the goroutine; files have 0.
-const quit = 1
+// Close releases it. Nothing may be under way.
+func (p *Port) Close() error { return windows.CloseHandle(p.handle) }
 
-// run hands each packet to the operation whose Overlapped it names.
-func (p *port) run() {
-	defer close(p.done)
-	for {
-		var n uint32
-		var key uintptr
-		var ov *windows.Overlapped
-		err := windows.GetQueuedCompletionStatus(p.handle, &n, &key, &ov, windows.INFINITE)
-		switch {
-		case ov != nil:
-			operation(ov).complete()
-		case err != nil || key == quit:
-			return
-		}
+// SocketResult is that of a socket's operation that has ended, with Winsock's error number (WSAGetOverlappedResult).
+func SocketResult(s windows.Handle, o *windows.Overlapped) (n int, err error) {
+	var moved, flags uint32
+	r, _, err := procWSAGetOverlappedResult.Call(uintptr(s), uintptr(unsafe.Pointer(o)), uintptr(unsafe.Pointer(&moved)), 0, uintptr(unsafe.Pointer(&flags)))
+	if r != 0 {
+		err = nil
 	}
+	return int(moved), err
+}
+
+// FileResult is that of a file's or pipe's operation (GetOverlappedResult).
+func FileResult(h windows.Handle, o *windows.Overlapped) (n int, err error) {
+	var moved uint32
+	err = windows.GetOverlappedResult(h, o, &moved, false)
+	return int(moved), err
 }

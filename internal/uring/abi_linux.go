@@ -84,6 +84,7 @@ const (
 	registerEnable     = 12
 	registerFiles2     = 13
 	registerRingFDs    = 20
+	unregisterRingFDs  = 21
 	registerPBufRing   = 22
 	unregisterPBufRing = 23
 

@@ -36,6 +36,28 @@ func (r *Ring) RegisterSelf() {
 	}
 }
 
+// forgetSelf undoes that: until then the registration keeps the ring, and all that is under way in it, for the thread's life.
+func (r *Ring) forgetSelf() {
+	if r.enterFl == 0 {
+		return
+	}
+	u := struct {
+		off, _ uint32
+		data   uint64
+	}{off: uint32(r.enterFD)}
+	_, _, _ = unix.Syscall6(sysRegister, uintptr(r.fd), unregisterRingFDs, uintptr(unsafe.Pointer(&u)), 1, 0, 0)
+	r.enterFD, r.enterFl = uintptr(r.fd), 0
+}
+
+// Allowed asks whether Enter may be called: a filter may let a ring be made only. The ring is disabled still.
+func (r *Ring) Allowed() error {
+	_, _, errno := unix.Syscall6(sysEnter, uintptr(r.fd), 0, 0, 0, 0, 0)
+	if errno == unix.EBADFD || errno == 0 {
+		return nil
+	}
+	return fmt.Errorf("io_uring_enter: %w", errno)
+}
+
 // RegisterFiles makes a table of n free slots for files that only the ring knows.
 func (r *Ring) RegisterFiles(n int) error {
 	u := struct {

@@ -91,6 +91,7 @@ func (r *Ring) mapRings(p *params) (err error) {
 // Close releases the ring. The kernel cancels what is under way, but later: wait for it before, or it may write to memory
 // that is another's by then.
 func (r *Ring) Close() error {
+	r.forgetSelf()
 	err := unix.Close(r.fd)
 	for _, b := range r.bufs {
 		b.unmap()
@@ -154,7 +155,7 @@ func (r *Ring) Enter(d time.Duration, raw bool) error {
 
 func (r *Ring) enter(n, least, flags uintptr, arg unsafe.Pointer, size uintptr, raw bool) (errno syscall.Errno) {
 	if raw {
-		_, _, errno = unix.RawSyscall6(sysEnter, r.enterFD, n, least, flags, uintptr(arg), size)
+		_, _, errno = syscall.RawSyscall6(sysEnter, r.enterFD, n, least, flags, uintptr(arg), size)
 	} else {
 		_, _, errno = unix.Syscall6(sysEnter, r.enterFD, n, least, flags, uintptr(arg), size)
 	}
