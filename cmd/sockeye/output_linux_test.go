@@ -154,7 +154,11 @@ func TestBashCompletes(t *testing.T) {
 		t.Skip("needs bash")
 	}
 	for line, want := range map[string][]string{
-		"sockeye wh":                         {"<who>"},
+		"sockeye wh":                         {"<who ", "<why "},
+		"sockeye clo":                        {"<close>"},
+		"sockeye close state est":            {"<established>"},
+		"sockeye kill 8080 --signal KI":      {"<KILL>"},
+		"sockeye wait 80 --op":               {"<--open>"},
 		"sockeye wat":                        {"<watch>"},
 		"sockeye traffic --by ":              {"<process>", "<unit>", "<remote>", "<socket>"},
 		"sockeye traffic --sort=n":           {"<name>"},

@@ -21,6 +21,8 @@ import (
 
 var buildDir string
 
+const builtEnv = "SOCKEYE_TEST_BUILT"
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if buildDir != "" {
@@ -31,6 +33,9 @@ func TestMain(m *testing.M) {
 
 // build builds the program once, where every user may run it.
 var build = sync.OnceValues(func() (path string, err error) {
+	if path := os.Getenv(builtEnv); path != "" { // in the child of a test: its parent has built it
+		return path, nil
+	}
 	if buildDir, err = os.MkdirTemp("", "sockeye-e2e-"); err != nil {
 		return "", err
 	}
@@ -55,7 +60,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal("go build: ", err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Env = []string{"PATH=" + buildDir + ":" + os.Getenv("PATH"), "TERM=xterm"}
+	cmd.Env = []string{"PATH=" + filepath.Dir(path) + ":" + os.Getenv("PATH"), "TERM=xterm"}
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }

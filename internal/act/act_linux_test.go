@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockeye-net/sockeye/internal/netlink"
+	"github.com/sockeye-net/sockeye/internal/rawsock"
 	"github.com/sockeye-net/sockeye/internal/testutil"
 	"github.com/sockeye-net/sockeye/netstat"
 )
@@ -293,6 +295,23 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestNoDestroy: what a kernel answers that cannot close such sockets. This one cannot close Unix sockets, and gives the answer
+// that one without CONFIG_INET_DIAG_DESTROY gives for TCP.
+func TestNoDestroy(t *testing.T) {
+	testutil.NeedRoot(t)
+	nl, err := netlink.Open()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer nl.Close()
+	rec := rawsock.Record{Family: unix.AF_UNIX, Cookie: 1}
+	err = ask(nl, &rec)
+	conn := Connection{Proto: netstat.TCP, State: netstat.Established}
+	if err = conn.explain(err); ReasonOf(err) != Unsupported || !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("%v", err)
+	}
+}
+
 // sleeper starts a shell that does what it is told before it waits.
 func sleeper(t *testing.T, script string) *exec.Cmd {
 	t.Helper()
@@ -403,6 +422,7 @@ func TestReused(t *testing.T) {
 	p := hold(t, was)
 	_ = old.Process.Kill()
 	_ = old.Wait()
+	time.Sleep(30 * time.Millisecond) // starts are told in units of 10 ms: all ids there are take longer to come round
 	other := reusePID(t, old.Process.Pid)
 	if got, err := p.End(t.Context(), Ending{}); got != Ended || ReasonOf(err) != Gone {
 		t.Errorf("%v %v", got, err)

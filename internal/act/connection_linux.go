@@ -26,17 +26,22 @@ func (c *closer) close(conn *Connection) error {
 		return conn.error(reasonOf(err), fmt.Errorf("its network namespace: %w", err))
 	}
 	rec := record(conn)
+	return conn.explain(ask(nl, &rec))
+}
+
+// ask asks the kernel, and returns what it answers.
+func ask(nl *netlink.Conn, rec *rawsock.Record) error {
 	answered := false
-	err = nl.Lookup(inetdiag.AppendClose(nil, &rec), func(b []byte) error {
+	err := nl.Lookup(inetdiag.AppendClose(nil, rec), func(b []byte) error {
 		answered = true
 		var d inetdiag.Decoder
 		_, _, err := d.Decode(b, func(*rawsock.Record) bool { return true })
 		return err
 	})
 	if err == nil && !answered {
-		err = errors.New("the kernel did not answer")
+		return errors.New("the kernel did not answer")
 	}
-	return conn.explain(err)
+	return err
 }
 
 // open is a socket in a namespace; 0 is our own.

@@ -57,8 +57,11 @@ func (p *process) signal(sig syscall.Signal) error {
 	if !Ends(sig) {
 		return errors.ErrUnsupported
 	}
+	if p.ended() {
+		return windows.ERROR_INVALID_PARAMETER
+	}
 	if err := windows.TerminateProcess(p.h, exitCode); err != nil {
-		if p.ended() { // which is answered with ERROR_ACCESS_DENIED
+		if p.ended() { // in the last moment, which is answered with ERROR_ACCESS_DENIED
 			return windows.ERROR_INVALID_PARAMETER
 		}
 		return fmt.Errorf("TerminateProcess: %w", err)

@@ -74,6 +74,8 @@ type Env struct {
 	PipeAt func(path string) (pipe.Listed, bool)
 
 	Build func() (*debug.BuildInfo, bool)
+
+	Do Doings // what close, kill, wait, free and why do to the system
 }
 
 // System is the world of this process.
@@ -85,6 +87,7 @@ func System() *Env {
 		LocalAddrs: localAddrs, Resolve: resolveHost, Databases: geodb.Find, Build: debug.ReadBuildInfo,
 		OpenInterfaces: openInterfaces, OpenWatch: openWatch, Wait: wait, Settle: collectGarbage,
 		Pipes:      pipe.List,
+		Do:         systemDoings(),
 		ReaderGone: func() bool { return readerGone(os.Stdout) },
 	}
 	if runtime.GOOS != "windows" {

@@ -95,7 +95,8 @@ func (e *Env) root() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.trafficCommand(), e.watchCommand(), e.topCommand(),
-		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.sendCommand(), e.recvCommand(), e.echoCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand())
+		e.closeCommand(), e.killCommand(), e.waitCommand(), e.freeCommand(), e.whyCommand(),
+		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.sendCommand(), e.recvCommand(), e.echoCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand(), e.manCommand())
 	return root
 }
 

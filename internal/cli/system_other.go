@@ -10,6 +10,9 @@ import (
 
 func brokenPipeSystem(error) bool { return false }
 
+// refused is the system's number for a connection that was refused.
+const refused = unix.ECONNREFUSED
+
 func enableANSI(*os.File) bool { return os.Getenv("TERM") != "dumb" }
 
 func kernelRelease() string {

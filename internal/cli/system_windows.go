@@ -13,6 +13,9 @@ func brokenPipeSystem(err error) bool {
 	return errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA)
 }
 
+// refused is the system's number for a connection that was refused.
+const refused = windows.WSAECONNREFUSED
+
 // enableANSI asks the console to obey colour sequences; consoles before Windows 10 cannot.
 func enableANSI(f *os.File) bool {
 	var mode uint32

@@ -15,7 +15,7 @@ const (
 // interface and cookie of the record; a cookie of 0 stands for any. The socket's holder gets ECONNABORTED, the other end a
 // reset. It needs CAP_NET_ADMIN in the user namespace that owns the network namespace. The answer is an empty one, or an
 // [Error]: ENOENT (no such socket), EPERM, or EOPNOTSUPP, which a kernel without CONFIG_INET_DIAG_DESTROY gives for every
-// socket, and one before 6.1 for those in TIME_WAIT.
+// socket, and an older one for those in TIME_WAIT.
 func AppendClose(dst []byte, r *rawsock.Record) []byte {
 	start := len(dst)
 	dst = AppendLookup(dst, r)

@@ -3,6 +3,8 @@ package iphlpapi
 import (
 	"net/netip"
 
+	"golang.org/x/sys/windows"
+
 	"github.com/sockeye-net/sockeye/internal/miblayout"
 )
 
@@ -11,8 +13,12 @@ import (
 // link-local address is its interface's number. It takes an Administrator.
 //
 // The error is a *CallError: ERROR_ACCESS_DENIED; 317 (ERROR_MR_MID_NOT_FOUND) for a connection that is not there, and for
-// who is no Administrator; a *windows.DLLError where the function is missing.
+// who is no Administrator; a *windows.DLLError where the function is missing; ERROR_NOT_SUPPORTED under Wine, whose SetTcpEntry
+// says yes and does nothing, and whose NsiSetAllParameters ends the calling process.
 func CloseTCP(local, remote netip.AddrPort) error {
+	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
+		return &CallError{"SetTcpEntry", windows.ERROR_NOT_SUPPORTED}
+	}
 	if local.Addr().Is4() {
 		row := miblayout.DeleteTCP4(local, remote)
 		if err := setTcpEntry(&row[0]); err != nil {
