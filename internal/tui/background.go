@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,36 @@ func (d *details) age(now time.Time) {
 	}
 }
 
-// want has those read that are not known, or no longer sure.
+// want has looked up what the screen lacks: of the rows that are seen, and of the one whose details are shown.
+func (m *Model) want() {
+	if m.kind == Processes {
+		m.wantProcesses()
+	}
+	if m.kind == Hosts && slices.Contains(m.page().names, "name") {
+		for _, r := range m.seen() {
+			m.wantName(r.remote())
+		}
+	}
+	if r := m.current(); m.detail && r != nil {
+		if p := r.process(); p != nil {
+			m.wantDetails([]*netstat.Process{p})
+		}
+		m.wantName(r.remote())
+	}
+}
+
+// wantProcesses has read the details of processes, which the tree is made of.
+func (m *Model) wantProcesses() {
+	list := make([]*netstat.Process, 0, len(m.stores[Processes].all))
+	for _, r := range m.stores[Processes].all {
+		if !r.gone() {
+			list = append(list, r.Process)
+		}
+	}
+	m.wantDetails(list)
+}
+
+// wantDetails has those read that are not known, or no longer sure.
 func (m *Model) wantDetails(list []*netstat.Process) {
 	if m.details.asking || m.opt.Details == nil {
 		return
@@ -59,7 +89,7 @@ func (m *Model) wantDetails(list []*netstat.Process) {
 	now := m.opt.Now()
 	var ask []*netstat.Process
 	for _, p := range list {
-		if p == nil || p.Started.IsZero() && m.opt.Details == nil {
+		if p == nil {
 			continue
 		}
 		if k := m.details.known[p]; (k == nil || now.Sub(k.at) > detailsLast) && len(ask) < detailsBatch {

@@ -99,7 +99,6 @@ func (b *batch) readLinks() *ifstat.Snapshot {
 // learn does at once what a screen has done beside it.
 func (b *batch) learn() {
 	for b.kind == Processes {
-		b.wantProcesses()
 		jobs := b.Jobs()
 		if len(jobs) == 0 {
 			return

@@ -3,7 +3,6 @@ package tui
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -149,9 +148,7 @@ func (m *Model) drawTabs(d *drawn) {
 
 func (m *Model) drawTable(d *drawn) {
 	p := m.page()
-	room := m.room()
-	rows := p.rows[min(p.top, len(p.rows)):min(p.top+room, len(p.rows))]
-	m.wantSeen(rows)
+	room, rows := m.room(), m.seen()
 	m.lay(rows)
 	m.drawHeader(d)
 	for i, r := range rows {
@@ -311,17 +308,10 @@ func (m *Model) found(cell []byte) (at, end int) {
 	return at, at + len(m.search)
 }
 
-// wantSeen has looked up what the shown rows lack.
-func (m *Model) wantSeen(rows []*row) {
-	if m.kind == Processes {
-		m.wantProcesses()
-	}
-	if m.kind != Hosts || !slices.Contains(m.page().names, "name") {
-		return
-	}
-	for _, r := range rows {
-		m.wantName(r.remote())
-	}
+// seen are the rows that have room.
+func (m *Model) seen() []*row {
+	p := m.page()
+	return p.rows[min(p.top, len(p.rows)):min(p.top+m.room(), len(p.rows))]
 }
 
 const hints = "? help  / filter  s sort  space pause  enter detail  c columns  x close  X end  e export  q quit"

@@ -148,8 +148,9 @@ func (m *Model) say(text string, bad bool) {
 // do has a job done.
 func (m *Model) do(j job) { m.jobs = append(m.jobs, j) }
 
-// Jobs are those that were not begun yet.
+// Jobs are those that were not begun yet, with what the screen lacks.
 func (m *Model) Jobs() (list []job) {
+	m.want()
 	list, m.jobs = m.jobs, nil
 	return list
 }

@@ -78,7 +78,6 @@ type fact struct{ label, text string }
 func (m *Model) drawDetail(d *drawn, height int) {
 	p := m.palette()
 	r := m.current()
-	m.wantFacts(r)
 	m.rule(d, p.label, m.rowTitle(r))
 	facts := m.facts(r)
 	rows := height - 1
@@ -118,17 +117,6 @@ func (m *Model) rowTitle(r *row) string {
 		return r.remote().String()
 	}
 	return ""
-}
-
-// wantFacts has looked up what is not known of a row.
-func (m *Model) wantFacts(r *row) {
-	if r == nil {
-		return
-	}
-	if p := r.process(); p != nil {
-		m.wantDetails([]*netstat.Process{p})
-	}
-	m.wantName(r.remote())
 }
 
 // facts are what is known of a row, the most telling first.
@@ -258,15 +246,4 @@ func (m *Model) processesAt(host *row) string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// wantProcesses has read the details of processes, which the tree is made of.
-func (m *Model) wantProcesses() {
-	list := make([]*netstat.Process, 0, len(m.stores[Processes].all))
-	for _, r := range m.stores[Processes].all {
-		if !r.gone() {
-			list = append(list, r.Process)
-		}
-	}
-	m.wantDetails(list)
 }
