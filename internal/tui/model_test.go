@@ -496,3 +496,28 @@ func TestFirst(t *testing.T) {
 		t.Error("one that is gone is not marked")
 	}
 }
+
+func TestMergeInto(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	compare := func(a, b *row) int { return int(int64(a.key.a) - int64(b.key.a)) }
+	some := func(n int) (list []*row) {
+		for range n {
+			list = append(list, &row{key: key{a: uint64(random.IntN(50))}})
+		}
+		slices.SortFunc(list, compare)
+		return list
+	}
+	for range 200 {
+		list, news := some(random.IntN(20)), some(random.IntN(20))
+		all := append(slices.Clone(list), news...)
+		got := mergeInto(list, news, compare)
+		if len(got) != len(all) || !slices.IsSortedFunc(got, compare) {
+			t.Fatalf("%d rows of %d", len(got), len(all))
+		}
+		for _, r := range all {
+			if !slices.Contains(got, r) {
+				t.Fatal("a row is lost")
+			}
+		}
+	}
+}

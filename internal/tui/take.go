@@ -155,31 +155,35 @@ func (m *Model) takeEnd(e *watch.Event) (r *row, made bool) {
 	return r, made
 }
 
-// manyNews is how many rows are put in their places one by one; more are sorted with the rest.
-const manyNews = 64
-
-// insert puts rows that came between two readings in their places.
-func (m *Model) insert(news []*row) {
-	switch {
-	case len(news) == 0 || m.kind != Connections && m.kind != Listeners:
-		return
-	case len(news) > manyNews:
-		m.relist()
+// insert puts rows that came between two readings in their places, without looking at all the others.
+func (m *Model) insert(candidates []*row) {
+	if len(candidates) == 0 || m.kind != Connections && m.kind != Listeners {
 		return
 	}
 	p, keep, compare := m.page(), m.keeper(), m.order().compare
-	for _, r := range news {
-		if r.listed || !keep(r) {
-			continue
-		}
-		r.listed = true
-		at, _ := slices.BinarySearchFunc(p.rows, r, compare)
-		p.rows = slices.Insert(p.rows, at, r)
-		if at <= p.cursor && len(p.rows) > 1 && (m.follow || m.detail) {
-			p.cursor++
+	news := candidates[:0]
+	for _, r := range candidates {
+		if !r.listed && keep(r) {
+			r.listed = true
+			news = append(news, r)
 		}
 	}
+	slices.SortFunc(news, compare)
+	p.rows = mergeInto(p.rows, news, compare)
 	m.place()
+}
+
+// mergeInto puts sorted rows into a sorted list, from its end: each of the others is moved once at most.
+func mergeInto(list, news []*row, compare func(a, b *row) int) []*row {
+	end := len(list)
+	list = append(list, news...)
+	for n := len(news) - 1; n >= 0; n-- {
+		at, _ := slices.BinarySearchFunc(list[:end], news[n], compare)
+		copy(list[at+n+1:], list[at:end])
+		list[at+n] = news[n]
+		end = at
+	}
+	return list
 }
 
 // takeUsage takes what processes and hosts moved, if they are shown.
