@@ -25,7 +25,6 @@ type sysOp struct {
 	peek    [1]byte
 	msg     unix.Msghdr
 	iov     []unix.Iovec
-	from    int // the first of Bufs that iov does not hold
 }
 
 // system is the operation's, made when first needed and kept for its next use.

@@ -25,8 +25,9 @@ func list() ([]Listed, error) {
 		}
 		for _, e := range entries {
 			name, ok := strings.CutPrefix(e.Name(), lockPrefix)
-			if name, ok2 := strings.CutSuffix(name, lockSuffix); ok && ok2 {
-				all = append(all, listed(filepath.Join(dir, name)))
+			name, locked := strings.CutSuffix(name, lockSuffix)
+			if path := filepath.Join(dir, name); ok && locked && isSocket(path) { // else it begins, or was removed by hand
+				all = append(all, listed(path))
 			}
 		}
 	}
@@ -53,6 +54,11 @@ func pipeDirs() []string {
 		}
 	}
 	return dirs
+}
+
+func isSocket(path string) bool {
+	s, err := os.Lstat(path)
+	return err == nil && s.Mode().Type() == os.ModeSocket
 }
 
 func listedAt(path string) (Listed, bool) {

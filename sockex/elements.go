@@ -103,10 +103,7 @@ func (t *transfer) addFile(o *FileOptions) error {
 	t.add(memory(o.Head))
 	switch {
 	case t.file.f != nil:
-		if err := t.open(&t.file); err != nil {
-			return err
-		}
-		p, err := t.file.part(o.Offset, o.Count)
+		p, err := t.filePart(o)
 		if err != nil {
 			return err
 		}
@@ -116,6 +113,18 @@ func (t *transfer) addFile(o *FileOptions) error {
 	}
 	t.add(memory(o.Tail))
 	return nil
+}
+
+// filePart is the file's part. The size of one that is read before anything goes is not asked for: reading tells.
+func (t *transfer) filePart(o *FileOptions) (piece, error) {
+	if t.readsFirst(o) {
+		t.file.unchecked = true
+		return piece{source: &t.file, offset: o.Offset, n: o.Count}, t.attach(&t.file)
+	}
+	if err := t.open(&t.file); err != nil {
+		return piece{}, err
+	}
+	return t.file.part(o.Offset, o.Count)
 }
 
 // addElements does the same for TransmitPackets.

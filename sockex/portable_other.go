@@ -12,6 +12,11 @@ import (
 // sysSource is nothing here: files are read by package os.
 type sysSource struct{}
 
+// readsFirst is that no part is read before its file was looked at.
+func (t *transfer) readsFirst(*FileOptions) bool { return false }
+
+func (t *transfer) attach(*source) error { return nil }
+
 // open finds the file's size. Only a regular file is one.
 func (t *transfer) open(s *source) error {
 	st, err := s.f.Stat()

@@ -129,3 +129,8 @@ func (r *rig) timed(want time.Duration, f func()) {
 }
 
 func onLinux() bool { return runtime.GOOS == "linux" }
+
+// contextFor is a context that ends after so long.
+func contextFor(r *rig, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.ctx, d)
+}

@@ -1,6 +1,8 @@
 package sockex
 
 import (
+	"fmt"
+	"math"
 	"math/bits"
 	"sync"
 	"syscall"
@@ -45,8 +47,14 @@ func (c *fileCall) on(s *source, what fileKind) error {
 	if s.sys.raw.Control(c.run) != nil {
 		return errClosedSource
 	}
+	if c.err == unix.EBADF {
+		return errUnreadable
+	}
 	return c.err
 }
+
+// errUnreadable is that of a file that was opened for writing only. EBADF alone would be a socket's.
+var errUnreadable = fmt.Errorf("%w: %w", ErrSource, unix.EBADF)
 
 func (c *fileCall) method(fd uintptr) {
 	switch c.what {
@@ -60,13 +68,26 @@ func (c *fileCall) method(fd uintptr) {
 	}
 }
 
-// open finds the file's size. Only a regular file is one.
-func (t *transfer) open(s *source) error {
+// attach makes calls on the file possible.
+func (t *transfer) attach(s *source) error {
 	raw, err := s.f.SyscallConn()
 	if err != nil {
 		return errClosedSource
 	}
 	s.sys.raw = raw
+	return nil
+}
+
+// readsFirst reports whether a part is in the first batch as a whole, with a head that is in it too.
+func (t *transfer) readsFirst(o *FileOptions) bool {
+	return o.Count > 0 && o.Count <= smallPart && o.Offset >= 0 && o.Offset < math.MaxInt64-smallPart && len(o.Head) <= batchBytes && t.chunk == 0
+}
+
+// open finds the file's size. Only a regular file is one.
+func (t *transfer) open(s *source) error {
+	if err := t.attach(s); err != nil {
+		return err
+	}
 	c := &t.sys.file
 	if err := c.on(s, statFile); err != nil {
 		return err

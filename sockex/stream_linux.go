@@ -272,10 +272,22 @@ func (t *transfer) read() error {
 		c.buf, c.offset = b.buf[p.to:p.to+p.n], p.offset
 		if err := c.on(p.source, readFile); err != nil {
 			b.iov = b.iov[:0]
-			return err
+			return p.source.explain(err)
 		}
 	}
 	return nil
+}
+
+// explain says what an error of reading means for a file that was not looked at before.
+func (s *source) explain(err error) error {
+	switch {
+	case !s.unchecked:
+	case err == ErrShortFile:
+		return ErrRange
+	case err == unix.ESPIPE || err == unix.EISDIR:
+		return ErrSource
+	}
+	return err
 }
 
 func readFull(file int, b []byte, at int64) error {

@@ -21,9 +21,10 @@ type transfer struct {
 
 // source is a file that is sent.
 type source struct {
-	f    *os.File
-	size int64
-	sys  sysSource
+	f         *os.File
+	size      int64
+	unchecked bool // its size was not asked for
+	sys       sysSource
 }
 
 // errClosedSource is that of a file that is closed.

@@ -408,7 +408,7 @@ func TestFlat(t *testing.T) {
 // TestReceivers has other programs receive.
 func TestReceivers(t *testing.T) {
 	all := text(3 << 20)
-	for _, c := range [][]string{{"socat", "-u", "TCP:ADDR", "STDOUT"}, {"nc", "-d", "HOST", "PORT"}} {
+	for _, c := range [][]string{{"socat", "-u", "TCP:ADDR", "STDOUT"}, {"nc", "HOST", "PORT"}} {
 		t.Run(c[0], func(t *testing.T) {
 			tool := testutil.NeedTool(t, c[0])
 			s := &sender{T: t}

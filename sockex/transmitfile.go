@@ -25,10 +25,11 @@ type FileOptions struct {
 
 // TransmitFile sends head, file and tail on a connection: in one segment if they fit. f may be nil, then head and tail are
 // all. It returns how many bytes the system took; errors are *Error and say the same. The file's own position is neither
-// used nor moved, and no deadline but that for writing counts.
+// used nor moved. The write deadline of c counts, and with TF_REUSE_SOCKET the read deadline too, once everything is sent.
 //
-// Other goroutines may read from c meanwhile, and their writes wait. When the context ends first, the write deadline of c
-// is left in the past, since a part may have been sent: set another one to write again.
+// Other goroutines may read from c meanwhile. On Linux their writes wait; on Windows they may come in between. When the
+// context ends first, the write deadline of c is left in the past, since a part may have been sent: set another one to write
+// again.
 //
 // Source: TransmitFile of mswsock.h; sendfile(2), tcp(7).
 func TransmitFile(ctx context.Context, c *net.TCPConn, f *os.File, o *FileOptions) (int64, error) {

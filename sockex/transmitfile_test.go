@@ -3,6 +3,7 @@ package sockex
 import (
 	"io"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -91,6 +92,9 @@ func TestFileRefused(t *testing.T) {
 			{FileOptions{Count: 101}, ErrRange},
 			{FileOptions{Count: -1}, ErrRange},
 			{FileOptions{Offset: 60, Count: 41}, ErrRange},
+			{FileOptions{Offset: 100, Count: 1}, ErrRange},
+			{FileOptions{Offset: 99, Count: 2, ChunkSize: 10}, ErrRange},
+			{FileOptions{Offset: 1 << 40, Count: 1}, ErrRange},
 			{FileOptions{Offset: 1 << 62, Count: 1 << 62}, ErrRange},
 			{FileOptions{ChunkSize: -1}, ErrRange},
 			{FileOptions{Flags: 0x40}, ErrFlags},
@@ -118,10 +122,22 @@ func TestSource(t *testing.T) {
 		defer w.Close()
 		for _, f := range []*os.File{dir, r} {
 			s.startFile(e, f, &FileOptions{Head: []byte("x")}).wants(0, ErrSource)
+			s.startFile(e, f, &FileOptions{Head: []byte("x"), Count: 1}).wants(0, ErrSource)
+		}
+		mute, err := os.OpenFile(s.file(text(100000)).Name(), os.O_WRONLY, 0)
+		s.must(err)
+		defer mute.Close()
+		for _, n := range []int64{10, 50000} {
+			if _, err := s.startFile(e, mute, &FileOptions{Count: n}).wait(); err == nil {
+				s.Error("a file that cannot be read was sent")
+			} else if runtime.GOOS == "linux" {
+				s.wantsIs(err, ErrSource)
+			}
 		}
 		closed := s.file(text(10))
 		s.must(closed.Close())
 		s.startFile(e, closed, nil).wants(0, os.ErrClosed)
+		s.startFile(e, closed, &FileOptions{Count: 1}).wants(0, os.ErrClosed)
 		s.quiet(e)
 	})
 }

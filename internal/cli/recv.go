@@ -169,7 +169,7 @@ func (e *Env) receive(ctx context.Context, f *recvFlags, format view.Format, l *
 		return failed
 	}
 	if !f.quiet && log.out == nil && log.files+log.failed > 0 {
-		if err := e.print(log.summary("here") + "\n"); err != nil {
+		if err := e.print(log.summary("here", false) + "\n"); err != nil {
 			return err
 		}
 	}

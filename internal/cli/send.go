@@ -133,7 +133,7 @@ func (e *Env) sent(log *transferLog, to string, err error) error {
 		return failed
 	}
 	if !log.quiet && log.out == nil {
-		if err := e.print(log.summary("at "+to) + "\n"); err != nil {
+		if err := e.print(log.summary("at "+to, true) + "\n"); err != nil {
 			return err
 		}
 	}

@@ -140,7 +140,7 @@ func TestTransferLog(t *testing.T) {
 	if err := log.close(); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "transfer.txt", w.out.String()+log.summary("at box:9000")+"\n--\n"+w.err.String())
+	golden(t, "transfer.txt", w.out.String()+log.summary("at box:9000", true)+"\n--\n"+w.err.String())
 	w = newWorld(t)
 	log = w.transferLog(false, view.JSONL, "sent")
 	for i := range results {

@@ -129,8 +129,8 @@ func (l *transferLog) close() error {
 	return l.failure
 }
 
-// summary is one line about all files. where follows "are".
-func (l *transferLog) summary(where string) string {
+// summary is one line about all files. where follows "are". How long it took says something of one sender only.
+func (l *transferLog) summary(where string, timed bool) string {
 	n := l.files + l.failed
 	text := count(n, "file")
 	if l.failed > 0 {
@@ -141,8 +141,11 @@ func (l *transferLog) summary(where string) string {
 		are = "is"
 	}
 	took := l.env.Now().Sub(l.began)
-	text = fmt.Sprintf("%s %s %s: %s in %s", text, are, where, view.InBytes.Amount(float64(l.moved)), view.Lasted(took))
-	if s := took.Seconds(); s > 0 && l.moved > 0 {
+	text = fmt.Sprintf("%s %s %s: %s moved", text, are, where, view.InBytes.Amount(float64(l.moved)))
+	if timed {
+		text += " in " + view.Lasted(took)
+	}
+	if s := took.Seconds(); timed && s > 0 && l.moved > 0 {
 		text += ", " + view.InBytes.Rate(float64(l.moved)/s)
 	}
 	return view.CleanText(text)

@@ -13,7 +13,7 @@ import (
 type Poller struct {
 	fd     int
 	coarse bool // no epoll_pwait2(2), which came with Linux 5.11: milliseconds
-	ts     *unix.Timespec
+	ts     *timespec
 	events []unix.EpollEvent
 }
 
@@ -26,13 +26,16 @@ const (
 	Writable = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
 )
 
+// timespec is __kernel_timespec, which epoll_pwait2 takes: 64 bits on every machine, unlike unix.Timespec.
+type timespec struct{ sec, nsec int64 }
+
 // New makes one that returns at most batch events at once.
 func New(batch int) (*Poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
-	return &Poller{fd: fd, ts: new(unix.Timespec), events: make([]unix.EpollEvent, batch)}, nil
+	return &Poller{fd: fd, ts: new(timespec), events: make([]unix.EpollEvent, batch)}, nil
 }
 
 // FD is the epoll's descriptor.
@@ -72,7 +75,7 @@ func (p *Poller) wait(d time.Duration, raw bool) (n uintptr, errno syscall.Errno
 	case p.coarse:
 		call, timeout = unix.SYS_EPOLL_PWAIT, millis(d)
 	case d >= 0:
-		*p.ts = unix.NsecToTimespec(int64(d))
+		*p.ts = timespec{int64(d / time.Second), int64(d % time.Second)}
 		timeout = uintptr(unsafe.Pointer(p.ts))
 	}
 	first, most := uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events))

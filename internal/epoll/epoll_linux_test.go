@@ -94,3 +94,20 @@ func TestMillis(t *testing.T) {
 		}
 	}
 }
+
+// TestLimit waits with limits for what does not come. On a machine of 32 bits (GOARCH=386) the limit has to be read as it was
+// meant too.
+func TestLimit(t *testing.T) {
+	p, err := New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, d := range []time.Duration{time.Millisecond, 30 * time.Millisecond, 1100 * time.Millisecond} {
+		start := time.Now()
+		e, err := p.Wait(d, false)
+		if took := time.Since(start); len(e) != 0 || err != nil || took > d+5*time.Second {
+			t.Errorf("a wait of %v took %v: %d events, %v", d, took, len(e), err)
+		}
+	}
+}

@@ -110,7 +110,7 @@ func FuzzReceiver(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &server{cfg: &ServeConfig{Plain: true}, folder: root, names: make(map[string]bool)}
+		s := &server{cfg: &ServeConfig{Plain: true}, folder: root, names: make(map[string]chan struct{})}
 		ended := make(chan struct{})
 		go func() { defer close(ended); s.serve(t.Context(), c.(*net.TCPConn)) }()
 		_, _ = a.Write(append(greeting(true), b...))

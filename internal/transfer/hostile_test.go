@@ -70,23 +70,6 @@ func (k *talker) verdict(want Status, text string) {
 	}
 }
 
-// over checks that the receiver closes.
-func (k *talker) over() {
-	k.t.Helper()
-	for {
-		h, err := k.l.next()
-		if errors.Is(err, ErrBroken) {
-			return
-		}
-		if err == nil {
-			_, err = k.l.body(h)
-		}
-		if err != nil {
-			k.t.Fatalf("not closed: %v", err)
-		}
-	}
-}
-
 // small is a whole small file in frames.
 func small(name string, content []byte) []byte {
 	o := Offer{Name: name, Size: int64(len(content)), eager: true}
@@ -303,27 +286,34 @@ func TestWrongChecksum(t *testing.T) {
 	}
 }
 
-// Two senders of one name: the second is refused while the first is at it.
+// Two senders of one name: the second waits, and is refused if the first goes on; if that is gone it has the name, and what is
+// there of the file.
 func TestSameName(t *testing.T) {
-	dir := t.TempDir()
-	r := startReceiver(t, dir, ServeConfig{Plain: true})
-	first, second := dialPlain(t, r.addr), dialPlain(t, r.addr)
-	big := Offer{Name: "f", Size: 1 << 20}
-	first.say(big.put(nil))
-	first.hear()
-	second.say(big.put(nil))
-	second.verdict(Refused, "from somebody else")
-	first.say(putBegin(nil, 0), head{data, 5}.put(nil), []byte("hello"))
-	first.l.wire.Close()
-	testutil.Eventually(t, 5*time.Second, func() error {
-		if len(r.endings()) == 0 {
-			return errors.New("still there")
+	for _, goes := range []bool{true, false} {
+		dir := t.TempDir()
+		r := startReceiver(t, dir, ServeConfig{Plain: true, Idle: time.Second})
+		first, second := dialPlain(t, r.addr), dialPlain(t, r.addr)
+		big := Offer{Name: "f", Size: 1 << 20}
+		first.say(big.put(nil))
+		first.hear()
+		first.say(putBegin(nil, 0), head{data, 5}.put(nil), []byte("hello"))
+		second.say(big.put(nil))
+		for range 10 {
+			time.Sleep(250 * time.Millisecond)
+			if goes {
+				first.l.wire.Close()
+				break
+			}
+			first.say(head{kind: still}.put(nil))
 		}
-		return nil
-	})
-	second.say(big.put(nil))
-	if got, b := second.hear(); got != answer || b[8] != 5 {
-		t.Errorf("frame %d, % x", got, b)
+		if !goes {
+			second.verdict(Refused, "from somebody else")
+		} else if got, b := second.hear(); got != answer || b[8] != 5 {
+			t.Errorf("frame %d, % x", got, b)
+		}
+		first.l.wire.Close()
+		second.l.wire.Close()
+		r.end()
 	}
 }
 

@@ -112,7 +112,7 @@ func (r *receiving) progress(t *target, checking bool, at, size int64) {
 }
 
 func (r *receiving) receive(ctx context.Context, t *target, res *Result) (verdict, error) {
-	v := r.prepare(t)
+	v := r.prepare(ctx, t)
 	if v.status != 0 {
 		err := r.link.send(v.put(nil))
 		if err == nil && t.eager {

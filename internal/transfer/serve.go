@@ -41,7 +41,7 @@ type ServeConfig struct {
 // sender, and returns the error of that connection. It closes the listener; the folder is the caller's.
 func Serve(ctx context.Context, l *net.TCPListener, folder *os.Root, cfg *ServeConfig) error {
 	defer l.Close()
-	s := &server{cfg: cfg, folder: folder, names: make(map[string]bool)}
+	s := &server{cfg: cfg, folder: folder, names: make(map[string]chan struct{})}
 	if !cfg.Plain {
 		var err error
 		if s.secret, err = secret(cfg.Passphrase); err != nil {
@@ -82,7 +82,7 @@ type server struct {
 	first sync.Once  // the sender that counts for Once
 
 	mu    sync.Mutex
-	names map[string]bool // that are being received
+	names map[string]chan struct{} // that are being received; closed when that is over
 }
 
 // accept returns nil when the context has ended.
@@ -158,25 +158,52 @@ func (s *server) closed(r *receiving, err error) {
 	}
 }
 
-// claim takes a name for one connection. Windows does not tell upper from lower case.
-func (s *server) claim(name string) bool {
-	if onWindows {
-		name = strings.ToLower(name)
+// claim takes a name for one connection. One that another has is waited for, as long as it takes to find out that the other's
+// sender is gone: whoever tries again after a break may be faster than that.
+func (s *server) claim(ctx context.Context, name string) bool {
+	idle := s.cfg.Idle
+	if idle <= 0 {
+		idle = DefaultIdle
 	}
+	patience := time.NewTimer(idle + time.Second)
+	defer patience.Stop()
+	for {
+		free := s.take(name)
+		if free == nil {
+			return true
+		}
+		select {
+		case <-free:
+		case <-patience.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// take returns nil, or what is closed when the name's present owner releases it.
+func (s *server) take(name string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.names[name] {
-		return false
+	if free, taken := s.names[claimed(name)]; taken {
+		return free
 	}
-	s.names[name] = true
-	return true
+	s.names[claimed(name)] = make(chan struct{})
+	return nil
 }
 
 func (s *server) release(name string) {
-	if onWindows {
-		name = strings.ToLower(name)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.names, name)
+	close(s.names[claimed(name)])
+	delete(s.names, claimed(name))
+}
+
+// claimed is the name as it is claimed: Windows does not tell upper from lower case.
+func claimed(name string) string {
+	if onWindows {
+		return strings.ToLower(name)
+	}
+	return name
 }

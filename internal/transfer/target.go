@@ -30,11 +30,11 @@ type target struct {
 }
 
 // prepare finds out what is there. A verdict with a status is the end of it.
-func (r *receiving) prepare(t *target) verdict {
+func (r *receiving) prepare(ctx context.Context, t *target) verdict {
 	if err := checkName(t.Name, onWindows); err != nil {
 		return verdict{Refused, err.Error()}
 	}
-	if !r.claim(t.Name) {
+	if !r.claim(ctx, t.Name) {
 		return verdict{Refused, "it is being received from somebody else"}
 	}
 	t.claimed, t.place = true, filepath.FromSlash(t.Name)

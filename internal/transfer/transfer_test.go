@@ -68,7 +68,11 @@ func startReceiver(t *testing.T, dir string, cfg ServeConfig) *receiver {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, l.(*net.TCPListener), root, &cfg); root.Close() }()
+	go func() {
+		err := Serve(ctx, l.(*net.TCPListener), root, &cfg)
+		root.Close()
+		ended <- err
+	}()
 	r.end = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { r.end() })
 	return r

@@ -31,10 +31,6 @@ const (
 	enterRegisteredRing = 1 << 4
 )
 
-const (
-	sqCQOverflow = 1 << 1 // of the flags that the kernel writes: results wait for room
-)
-
 // Operations.
 const (
 	OpNop         = 0
@@ -49,27 +45,19 @@ const (
 	OpWrite       = 23
 	OpSend        = 26
 	OpRecv        = 27
-	OpShutdown    = 34
 )
 
 // Flags of an SQE, and of its operation (in IOPrio unless said otherwise).
 const (
-	SQEFixedFile    = 1 << 0
-	SQELink         = 1 << 2
 	SQEBufferSelect = 1 << 5
 	SQECQESkip      = 1 << 6
 
-	RecvPollFirst   = 1 << 0
 	RecvMultishot   = 1 << 1
 	AcceptMultishot = 1 << 0
-	AcceptPollFirst = 1 << 2 // Linux 6.10
 
 	CancelAll = 1 << 0 // OpFlags
 	CancelFD  = 1 << 1
 )
-
-// FileAlloc, as FileIndex, has the kernel choose a slot of the registered files.
-const FileAlloc = 0xffffffff
 
 // Flags of a CQE. The upper half of them is the buffer's number.
 const (
@@ -79,16 +67,12 @@ const (
 )
 
 const (
-	registerEventFD    = 4
-	registerProbe      = 8
-	registerEnable     = 12
-	registerFiles2     = 13
-	registerRingFDs    = 20
-	unregisterRingFDs  = 21
-	registerPBufRing   = 22
-	unregisterPBufRing = 23
+	registerProbe     = 8
+	registerEnable    = 12
+	registerRingFDs   = 20
+	unregisterRingFDs = 21
+	registerPBufRing  = 22
 
-	filesSparse = 1
 	opSupported = 1
 )
 

@@ -58,16 +58,6 @@ func (r *Ring) Allowed() error {
 	return fmt.Errorf("io_uring_enter: %w", errno)
 }
 
-// RegisterFiles makes a table of n free slots for files that only the ring knows.
-func (r *Ring) RegisterFiles(n int) error {
-	u := struct {
-		nr, flags  uint32
-		_          uint64
-		data, tags uint64
-	}{nr: uint32(n), flags: filesSparse}
-	return r.register(registerFiles2, unsafe.Pointer(&u), unsafe.Sizeof(u))
-}
-
 // Supports asks the kernel which operations it knows, and returns the first of ops that it does not, or -1.
 func (r *Ring) Supports(ops ...uint8) (missing int, err error) {
 	var p struct {

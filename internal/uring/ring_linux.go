@@ -22,7 +22,6 @@ type Ring struct {
 	rings, entries []byte // mapped
 
 	sqHead, sqTail *uint32
-	sqFlags        *uint32
 	sqMask, sqSize uint32
 	sqes           []SQE
 	tail           uint32 // ours: what was filled
@@ -75,7 +74,7 @@ func (r *Ring) mapRings(p *params) (err error) {
 		return fmt.Errorf("mapping the entries: %w", err)
 	}
 	word := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.rings[off])) }
-	r.sqHead, r.sqTail, r.sqFlags = word(p.sq.head), word(p.sq.tail), word(p.sq.flags)
+	r.sqHead, r.sqTail = word(p.sq.head), word(p.sq.tail)
 	r.sqMask, r.sqSize = *word(p.sq.mask), p.sqEntries
 	r.cqHead, r.cqTail, r.cqMask = word(p.cq.head), word(p.cq.tail), *word(p.cq.mask)
 	r.cqes = unsafe.Slice((*CQE)(unsafe.Pointer(&r.rings[p.cq.cqes])), p.cqEntries)
@@ -172,9 +171,6 @@ func enterError(errno syscall.Errno) error {
 
 // Ready is how many results can be taken.
 func (r *Ring) Ready() uint32 { return atomic.LoadUint32(r.cqTail) - *r.cqHead }
-
-// Overflowed reports whether results wait in the kernel for room in the queue; Enter brings them.
-func (r *Ring) Overflowed() bool { return atomic.LoadUint32(r.sqFlags)&sqCQOverflow != 0 }
 
 // Results is the range of results that can be taken: At(head) up to and without At(tail). Advance gives their room back.
 func (r *Ring) Results() (head, tail uint32) { return *r.cqHead, atomic.LoadUint32(r.cqTail) }

@@ -134,7 +134,7 @@ func (s *server) writing() answer {
 }
 
 func (s *server) transmitting() answer {
-	o := &sockex.FileOptions{Head: s.head, Tail: s.tail}
+	o := &sockex.FileOptions{Head: s.head, Tail: s.tail, Count: s.size}
 	return func(c *net.TCPConn) error {
 		_, err := sockex.TransmitFile(context.Background(), c, s.file, o)
 		return err
@@ -175,7 +175,7 @@ func (s *server) onPort(addr string, b completion.Backend) error {
 // each of the two operations hands over to the other.
 func (s *server) conversation(port *completion.Port, c *completion.Handle) *completion.Op {
 	recv := &completion.Op{Kind: completion.Recv, Handle: c, Buf: make([]byte, 4096)}
-	send := sockex.NewTransmitFile(c, s.file, &sockex.FileOptions{Head: s.head, Tail: s.tail})
+	send := sockex.NewTransmitFile(c, s.file, &sockex.FileOptions{Head: s.head, Tail: s.tail, Count: s.size})
 	recv.Next = func(op *completion.Op) bool {
 		if op.Err != nil || port.Submit(send.Op()) != nil {
 			_ = c.Close()
