@@ -479,6 +479,16 @@ func TestCloseAsUser(t *testing.T) {
 	if _, err := client.Write([]byte{1}); err != nil {
 		t.Error(err)
 	}
+	server(t, 65534, "tcp4:127.0.0.1:9001") // which accepts nobody
+	waits, err := net.Dial("tcp4", "127.0.0.1:9001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waits.Close()
+	r = sockeye(t, "close --yes sport = :9001 and state established")
+	r.check(t, 0, "*")
+	r.contains(t, "closed       tcp 127.0.0.1:9001 -> "+waits.LocalAddr().String())
+	expect(t, waits, syscall.ECONNRESET)
 }
 
 func TestWait(t *testing.T) {

@@ -407,7 +407,7 @@ const secondLook = 200 * time.Millisecond
 func (k *killing) untilFree(ctx context.Context) error {
 	shown := k.victims
 	defer func() { k.victims = shown }()
-	hints := k.env.Do.Hints()
+	hints := k.env.Do.Hints(true)
 	defer hints.Close()
 	var freeSince time.Time
 	for end := k.env.Now().Add(settling); ; {

@@ -30,7 +30,7 @@ type Doings struct {
 	BindPort  func([]ports.Bind, uint16) error
 	FindPorts func(context.Context, ports.Search, *ports.Policy) (ports.Found, error)
 
-	Hints func() PortHints
+	Hints func(gone bool) PortHints
 	Dial  func(ctx context.Context, addr netip.AddrPort) error // a TCP connection, which is closed at once
 }
 
@@ -68,7 +68,7 @@ func systemDoings() Doings {
 		TryPort:   func(q ports.Question) []ports.Test { return q.Try() },
 		BindPort:  ports.TryEverywhere,
 		FindPorts: func(ctx context.Context, s ports.Search, p *ports.Policy) (ports.Found, error) { return s.Find(ctx, p) },
-		Hints:     func() PortHints { return ports.OpenHints() },
+		Hints:     func(gone bool) PortHints { return ports.OpenHints(gone) },
 		Dial:      dialOnce,
 	}
 }

@@ -120,7 +120,7 @@ func doer(t *testing.T, answer string) (*world, *deeds) {
 			d.bindErr = d.bindErr[1:]
 			return err
 		},
-		Hints: func() PortHints { return fakeHints{d} },
+		Hints: func(bool) PortHints { return fakeHints{d} },
 		Dial:  func(_ context.Context, to netip.AddrPort) error { return d.dials[to.String()] },
 	}
 	w.Resolve = func(_ context.Context, host string) ([]netip.Addr, error) {

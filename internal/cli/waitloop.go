@@ -18,6 +18,7 @@ import (
 const (
 	lookEvery     = 10 * time.Millisecond
 	lookLater     = 25 * time.Millisecond // after some seconds
+	lookLeast     = 5 * time.Millisecond
 	lookSeldom    = 250 * time.Millisecond
 	bindEvery     = 100 * time.Millisecond
 	connectLimit  = 2 * time.Second // for one attempt, at a host that does not answer
@@ -47,7 +48,7 @@ func (w *waiting) local(ctx context.Context, targets []*target) error {
 		return err
 	}
 	defer table.Close()
-	hints := w.env.Do.Hints()
+	hints := w.env.Do.Hints(w.flags.free)
 	defer hints.Close()
 	var snap netstat.Snapshot
 	for {
@@ -59,9 +60,11 @@ func (w *waiting) local(ctx context.Context, targets []*target) error {
 		if pause == 0 {
 			return nil
 		}
+		looked := time.Now()
 		if err := hints.Wait(ctx, q.LocalPorts, pause); err != nil {
 			return err
 		}
+		time.Sleep(lookLeast - time.Since(looked)) // where connections of a busy port come and go all the time
 	}
 }
 

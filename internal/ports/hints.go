@@ -9,10 +9,13 @@ import (
 // (Linux), or after a while. Nothing tells without privileges that a socket begins to listen. It is for one goroutine at a time.
 type Hints struct{ impl hints }
 
-// OpenHints subscribes, where there is something to subscribe to.
-func OpenHints() *Hints {
+// OpenHints subscribes to what the system tells of sockets that are gone, where it does; or to nothing, so that Wait only waits
+// for a while: a subscription makes the kernel write a notice for each socket of the machine that is closed.
+func OpenHints(gone bool) *Hints {
 	h := new(Hints)
-	h.impl.open()
+	if gone {
+		h.impl.open()
+	}
 	return h
 }
 

@@ -102,6 +102,7 @@ func TestTheKernel(t *testing.T) {
 		"both":      {open: []string{"tcp4 0.0.0.0", "tcp6 :: v6only"}, listen: true, proto: tcp, want: map[string]string{"": "owner same !; owner same !"}},
 		"group": {open: []string{"tcp4 0.0.0.0 reuseport", "tcp4 0.0.0.0 reuseport"}, listen: true, proto: tcp,
 			want: map[string]string{"127.0.0.1": "owner covers ! +; owner covers ! +"}},
+		"bound":    {open: []string{"tcp4 127.0.0.1"}, proto: tcp, want: map[string]string{"": "owner within !", "127.0.0.1": "owner same !", "127.0.0.2": "owner apart"}},
 		"udp":      {open: []string{"udp4 0.0.0.0"}, proto: udp, want: map[string]string{"": "owner same !", "127.0.0.1": "owner covers !", "::1": "owner apart"}},
 		"udp dual": {open: []string{"udp6 ::"}, proto: udp, want: map[string]string{"": "owner same !", "127.0.0.1": "owner dual_stack !"}},
 		"udp many": {open: []string{"udp4 0.0.0.0 reuse", "udp4 0.0.0.0 reuse"}, proto: udp, want: map[string]string{"": "owner same !; owner same !"}},
@@ -268,8 +269,11 @@ func TestHints(t *testing.T) {
 		return
 	}
 	testutil.CheckLeaks(t)
-	h := OpenHints()
+	h := OpenHints(true)
 	defer h.Close()
+	if none := OpenHints(false); none.Events() || none.Close() != nil {
+		t.Error("subscribed")
+	}
 	if !h.Events() {
 		t.Skip("no destroy groups")
 	}
