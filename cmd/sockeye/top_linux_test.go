@@ -122,6 +122,11 @@ var varies = []struct {
 	{regexp.MustCompile(`^(\d+ opened and|!) .*`), ""},
 	{regexp.MustCompile(`  +(Loopback|PLACE)`), "  $1"},
 	{regexp.MustCompile(`[… ]+$`), ""},
+	{regexp.MustCompile(`PROCESS +USER`), "PROCESS  USER"}, // a PID has few digits or many
+	{regexp.MustCompile(`\[PID\] +`), "[PID]  "},
+	{regexp.MustCompile(` +UNIT$`), ""}, // of whoever runs the test
+	{regexp.MustCompile(`^(  tcp .* LISTEN .*sockeye\.test\[PID\] +\S+) +\S+$`), "$1"},
+	{regexp.MustCompile(`^(     PID sockeye\.test .* \d+) +\S+$`), "$1"},
 }
 
 func fixed(screen string) string {

@@ -157,9 +157,10 @@ func socketColumns() []column {
 	cols = append(cols, figures(own)...)
 	cols = append(cols, ageColumn(),
 		ofSocket("owners", column{shrink: 20, squeeze: 12}),
-		ofSocket("user", column{shrink: 6, drop: 15}),
+		ofSocket("user", column{shrink: 6, drop: 11}),
+		ofSocket("module", column{shrink: 8, drop: 13}),
 		ofSocket("place", column{shrink: 10, drop: 22}))
-	for _, name := range []string{"recv_q", "send_q", "rtt_us", "retrans", "cwnd", "congestion", "pid", "process", "module", "uid", "interface", "netns",
+	for _, name := range []string{"recv_q", "send_q", "rtt_us", "retrans", "cwnd", "congestion", "pid", "process", "uid", "interface", "netns",
 		"inode", "cookie", "type", "local_port", "remote_port", "family", "country", "iso", "city", "isp", "org", "asn", "special"} {
 		cols = append(cols, ofSocket(name, column{shrink: 8, drop: 12}))
 	}

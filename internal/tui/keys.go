@@ -203,6 +203,7 @@ func (m *Model) toggleTree() {
 		return
 	}
 	m.tree = !m.tree
+	m.layout.forget()
 	m.relist()
 }
 

@@ -481,6 +481,9 @@ func TestFirst(t *testing.T) {
 	m.First(snap)
 	m.Resize(100, 70)
 	first := m.page().rows[7]
+	if m.tally != [2]int{50, 0} {
+		t.Error("tally", m.tally)
+	}
 	c.at = c.at.Add(100 * time.Millisecond)
 	m.Take(nil, s, nil)
 	if text := screen(m); strings.Contains(text, "\n+ ") || strings.Contains(text, "\n- ") || len(m.page().rows) != 50 || m.tally != [2]int{50, 0} {
@@ -494,5 +497,47 @@ func TestFirst(t *testing.T) {
 	m.Take(reading(), s, nil)
 	if !strings.Contains(screen(m), "- ") {
 		t.Error("one that is gone is not marked")
+	}
+}
+
+func TestMergeInto(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	compare := func(a, b *row) int { return int(int64(a.key.a) - int64(b.key.a)) }
+	some := func(n int) (list []*row) {
+		for range n {
+			list = append(list, &row{key: key{a: uint64(random.IntN(50))}})
+		}
+		slices.SortFunc(list, compare)
+		return list
+	}
+	for range 200 {
+		list, news := some(random.IntN(20)), some(random.IntN(20))
+		all := append(slices.Clone(list), news...)
+		got := mergeInto(list, news, compare)
+		if len(got) != len(all) || !slices.IsSortedFunc(got, compare) {
+			t.Fatalf("%d rows of %d", len(got), len(all))
+		}
+		for _, r := range all {
+			if !slices.Contains(got, r) {
+				t.Fatal("a row is lost")
+			}
+		}
+	}
+}
+
+// Of many sockets the quick reading shows those that stand first, and the watcher's all, without marks.
+func TestFirstOfMany(t *testing.T) {
+	m, _ := newModel(t, nil)
+	s := crowd(5*firstRows, 0)
+	snap := new(netstat.Snapshot)
+	for i := range s.flows {
+		snap.Sockets = append(snap.Sockets, *s.flows[len(s.flows)-1-i].Socket)
+	}
+	m.First(snap)
+	before := cells(m, "remote")[:10]
+	m.Take(nil, s, nil)
+	want(t, cells(m, "remote")[:10], before...)
+	if text := screen(m); len(m.page().rows) != 5*firstRows || strings.Contains(text, "\n+") {
+		t.Errorf("%d rows:\n%s", len(m.page().rows), text)
 	}
 }

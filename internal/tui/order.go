@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+
+	"github.com/sockeye-net/sockeye/netstat"
 )
 
 // order is what rows are sorted by.
@@ -71,9 +73,14 @@ func (by *order) ranked(r *row) ranked {
 		k.rank = -k.rank
 	}
 	if r.By == bySocket {
-		k.places = [2]uint64{uint64(r.sock.Proto)<<56 | prefix(r.sock.Local), prefix(r.sock.Remote)}
+		k.places = placesOf(&r.sock)
 	}
 	return k
+}
+
+// placesOf is the beginning of what tie compares of a socket.
+func placesOf(s *netstat.Socket) [2]uint64 {
+	return [2]uint64{uint64(s.Proto)<<56 | prefix(s.Local), prefix(s.Remote)}
 }
 
 // compareRanked is compare, of rows with their ranks.

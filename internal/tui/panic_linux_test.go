@@ -20,7 +20,7 @@ func TestPanics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for where, end := range map[string]string{"open": "panic", "job": "panic", "update": "panic", "view": "panic", "refused": "the system refuses"} {
+	for where, end := range map[string]string{"first": "panic", "open": "panic", "job": "panic", "update": "panic", "view": "panic", "refused": "the system refuses"} {
 		t.Run(where, func(t *testing.T) {
 			x := testutil.StartTmux(t, 100, 60, self+" -test.run='^TestPanicking$' 2>&1 | grep -aE 'panic|refuses' | head -n 1; true", panicEnv+"="+where)
 			x.Restored("left with 0")
@@ -58,6 +58,9 @@ func TestPanicking(t *testing.T) {
 			return &small, nil
 		},
 		Details: func(*netstat.Process) (netstat.Details, error) { fail("job"); return netstat.Details{}, nil },
+	}
+	if where == "first" {
+		opt.First = func() (*netstat.Snapshot, error) { fail("first"); return nil, nil }
 	}
 	if where == "update" {
 		opt.Places = func() error { fail("update"); return nil }

@@ -31,7 +31,8 @@ func Run(ctx context.Context, opt Options, t Terminal) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &feeder{ctx: ctx, opt: &opt}
+	f := &feeder{ctx: ctx, opt: &opt, quick: make(chan *netstat.Snapshot, 1)}
+	go f.read() // while the terminal is prepared
 	p := tea.NewProgram(&program{Model: m, feeder: f}, tea.WithContext(ctx), tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Env),
 		tea.WithoutSignalHandler())
 	_, err = p.Run()
@@ -63,8 +64,11 @@ type feeder struct {
 	mu     sync.Mutex // held while a reading is made
 	w      Watcher
 	closed bool
+	quick  chan *netstat.Snapshot // the first reading, or nil
 	links  ifstat.Snapshot
 	failed int // readings in a row
+
+	panicked any // what read has panicked with
 }
 
 // Messages of the feeder.
@@ -80,16 +84,32 @@ type (
 	tickMsg struct{}
 )
 
-func (f *feeder) first() tea.Msg {
+// read makes the first reading. Where that fails, the watcher will say why. A panic is kept for first, where the terminal is
+// restored after it.
+func (f *feeder) read() {
+	var snap *netstat.Snapshot
+	defer func() {
+		f.panicked = recover()
+		f.quick <- snap
+	}()
 	if f.opt.First == nil {
-		return firstMsg{}
+		return
 	}
-	snap, err := f.opt.First()
-	if err != nil {
-		return firstMsg{} // the watcher will say it
+	if s, err := f.opt.First(); err == nil {
+		snap = s
+	}
+}
+
+func (f *feeder) first() tea.Msg {
+	snap := <-f.quick
+	if f.panicked != nil {
+		panic(f.panicked)
 	}
 	return firstMsg{snap}
 }
+
+// afterScreen is how long the watcher is not opened, so that the first screen is out before the processors are busy with it.
+const afterScreen = 20 * time.Millisecond
 
 func (f *feeder) open() tea.Msg {
 	f.mu.Lock()
@@ -159,7 +179,7 @@ func (p *program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if msg.snap != nil {
 			p.First(msg.snap)
 		}
-		cmds = append(cmds, p.feeder.open)
+		cmds = append(cmds, tea.Tick(afterScreen, func(time.Time) tea.Msg { return p.feeder.open() }))
 	case openedMsg:
 		cmds = append(cmds, p.opened(msg.err))
 	case readingMsg:

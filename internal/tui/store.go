@@ -12,7 +12,6 @@ type store struct {
 	all   []*row
 	now   uint32 // the number of the reading
 	begun bool   // what is there at the first reading is not new
-	slab  []row  // rows of the first reading, made at once
 
 	next   int    // where in all the row of the next touch is likely to be
 	there  int    // rows that the reading had so far
@@ -27,11 +26,6 @@ func newStore() store { return store{byKey: make(map[key]*row)} }
 
 // begin begins a reading.
 func (s *store) begin() { s.now, s.next, s.there = s.now+1, 0, 0 }
-
-// expect makes room for so many rows.
-func (s *store) expect(n int) {
-	s.byKey, s.all, s.slab = make(map[key]*row, n), make([]*row, 0, n+n/8), make([]row, n)
-}
 
 // touch finds or makes the row of a key, and marks it as there. Readings tell rows mostly in the same order.
 func (s *store) touch(k key, now time.Time) *row {
@@ -83,13 +77,7 @@ func (s *store) bury(r *row, now time.Time) {
 }
 
 func (s *store) add(k key) *row {
-	var r *row
-	if len(s.slab) > 0 {
-		r, s.slab = &s.slab[0], s.slab[1:]
-	} else {
-		r = new(row)
-	}
-	r.key, r.at = k, len(s.all)
+	r := &row{key: k, at: len(s.all)}
 	s.byKey[k] = r
 	s.all = append(s.all, r)
 	s.news = append(s.news, r)

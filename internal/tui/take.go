@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -10,6 +11,10 @@ import (
 	"github.com/sockeye-net/sockeye/watch"
 )
 
+// firstRows bounds how many rows of the quick reading are made. More are not seen before the watcher's reading comes, and the
+// memory for all of them would cost more time than the reading: it is new, and the system clears it page by page.
+const firstRows = 1000
+
 // First takes a quick reading, which has no rates.
 func (m *Model) First(s *netstat.Snapshot) {
 	if m.ready {
@@ -17,21 +22,43 @@ func (m *Model) First(s *netstat.Snapshot) {
 	}
 	m.at, m.ready, m.quick = m.opt.Now(), true, true
 	st := m.store(Connections)
-	st.expect(len(s.Sockets))
 	st.begin()
+	for _, sock := range m.foremost(s) {
+		r := st.touch(socketKey(sock), m.at)
+		r.setSocket(sock)
+		r.By = bySocket
+		r.Told = sock.Info.Known || sock.State == netstat.Listen
+	}
+	m.relist()
+}
+
+// foremost are the sockets of a reading that stand first in the view, if all of them are idle.
+func (m *Model) foremost(s *netstat.Snapshot) []*netstat.Socket {
+	type candidate struct {
+		places [2]uint64
+		*netstat.Socket
+	}
+	var list []candidate
 	for i := range s.Sockets {
 		sock := &s.Sockets[i]
 		if sock.State == netstat.TimeWait || sock.State == netstat.SynRecv || sock.State == netstat.DeleteTCB {
 			continue // no watcher tells of them
 		}
-		r := st.touch(socketKey(sock), m.at)
-		r.setSocket(sock)
 		m.tally[kindOf(sock)]++
-		r.By = bySocket
-		r.Told = sock.Info.Known || sock.State == netstat.Listen
+		if (m.kind == Listeners) == listens(sock) && m.filter.Match(sock) {
+			list = append(list, candidate{placesOf(sock), sock})
+		}
 	}
-	st.begun = true
-	m.relist()
+	if len(list) > firstRows {
+		slices.SortFunc(list, func(a, b candidate) int {
+			return cmp.Or(cmp.Compare(a.places[0], b.places[0]), cmp.Compare(a.places[1], b.places[1]))
+		})
+	}
+	first := make([]*netstat.Socket, min(len(list), firstRows))
+	for i := range first {
+		first[i] = list[i].Socket
+	}
+	return first
 }
 
 // Take takes a reading. The report, the watcher and the snapshot are not used after it returns.
@@ -155,31 +182,35 @@ func (m *Model) takeEnd(e *watch.Event) (r *row, made bool) {
 	return r, made
 }
 
-// manyNews is how many rows are put in their places one by one; more are sorted with the rest.
-const manyNews = 64
-
-// insert puts rows that came between two readings in their places.
-func (m *Model) insert(news []*row) {
-	switch {
-	case len(news) == 0 || m.kind != Connections && m.kind != Listeners:
-		return
-	case len(news) > manyNews:
-		m.relist()
+// insert puts rows that came between two readings in their places, without looking at all the others.
+func (m *Model) insert(candidates []*row) {
+	if len(candidates) == 0 || m.kind != Connections && m.kind != Listeners {
 		return
 	}
 	p, keep, compare := m.page(), m.keeper(), m.order().compare
-	for _, r := range news {
-		if r.listed || !keep(r) {
-			continue
-		}
-		r.listed = true
-		at, _ := slices.BinarySearchFunc(p.rows, r, compare)
-		p.rows = slices.Insert(p.rows, at, r)
-		if at <= p.cursor && len(p.rows) > 1 && (m.follow || m.detail) {
-			p.cursor++
+	news := candidates[:0]
+	for _, r := range candidates {
+		if !r.listed && keep(r) {
+			r.listed = true
+			news = append(news, r)
 		}
 	}
+	slices.SortFunc(news, compare)
+	p.rows = mergeInto(p.rows, news, compare)
 	m.place()
+}
+
+// mergeInto puts sorted rows into a sorted list, from its end: each of the others is moved once at most.
+func mergeInto(list, news []*row, compare func(a, b *row) int) []*row {
+	end := len(list)
+	list = append(list, news...)
+	for n := len(news) - 1; n >= 0; n-- {
+		at, _ := slices.BinarySearchFunc(list[:end], news[n], compare)
+		copy(list[at+n+1:], list[at:end])
+		list[at+n] = news[n]
+		end = at
+	}
+	return list
 }
 
 // takeUsage takes what processes and hosts moved, if they are shown.
