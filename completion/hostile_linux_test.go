@@ -3,8 +3,8 @@ package completion
 import (
 	"context"
 	"errors"
-	"math"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
