@@ -250,7 +250,7 @@ func TestSendKilled(t *testing.T) {
 	}
 }
 
-// slowly is a way to an address that takes some 60 MB a second, so that there is a middle to break off in.
+// slowly is a way to an address that takes 20 MB a second at most, so that there is a middle to break off in.
 func slowly(t *testing.T, to string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -275,7 +275,7 @@ func slowly(t *testing.T, to string) string {
 			if err != nil {
 				return
 			}
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(6 * time.Millisecond)
 		}
 	}()
 	return l.Addr().String()

@@ -249,7 +249,7 @@ func TestProtocolViolations(t *testing.T) {
 			_ = k.l.send(slices.Concat(frames...)) // the receiver may close before all is written
 			_ = k.l.wire.CloseWrite()
 			_, _ = io.Copy(io.Discard, k.l.wire) // its answers, until it closes
-			testutil.Eventually(t, 5*time.Second, func() error {
+			testutil.Eventually(t, 10*time.Second, func() error {
 				if e := r.endings(); len(e) != 1 || errors.Is(e[0], errProtocol) == (name == "offer of too little") {
 					return fmt.Errorf("ended with %v", e)
 				}
@@ -334,7 +334,7 @@ func TestStrangers(t *testing.T) {
 		}
 		c.Close()
 	}
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		e := r.endings()
 		if len(e) != 4 {
 			return fmt.Errorf("%v", e)

@@ -397,7 +397,7 @@ func TestModesDiffer(t *testing.T) {
 		if !errors.Is(err, ErrMode) {
 			t.Errorf("%s: %v", m.name, err)
 		}
-		testutil.Eventually(t, time.Second, func() error {
+		testutil.Eventually(t, 10*time.Second, func() error {
 			if e := r.endings(); len(e) != 1 || !errors.Is(e[0], ErrMode) {
 				return fmt.Errorf("%s: receiver: %v", m.name, e)
 			}
