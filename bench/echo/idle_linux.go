@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // idleRow is what an idle connection costs a server in memory of its own.
@@ -81,7 +83,7 @@ func whileIdle(o *options, client string, port int, f func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := startOn(o.clientCPU, cmd); err != nil {
+	if err := lab.StartOn(o.clientCPU, cmd); err != nil {
 		return err
 	}
 	defer func() { _ = cmd.Wait() }()

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // options are the command line.
@@ -58,7 +60,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	r := &report{Options: o, Missing: missing, Machine: machine(), Time: time.Now().UTC().Format(time.DateOnly)}
+	r := &report{Options: o, Missing: missing, Machine: lab.Machine(), Time: time.Now().UTC().Format(time.DateOnly)}
 	for _, c := range o.cases {
 		rows, err := measure(o, filepath.Join(dir, "load"), subjects, c)
 		if err != nil {
@@ -70,7 +72,7 @@ func run() error {
 	if o.idle > 0 {
 		r.Conns, r.Idle = o.idle, measureIdle(o, filepath.Join(dir, "load"), subjects)
 	}
-	return r.write(o.out)
+	return lab.Write(o.out, "echo", r.markdown(), r)
 }
 
 func parseOptions() (*options, error) {

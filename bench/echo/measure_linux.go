@@ -2,16 +2,14 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // row is what a server came to in a case: medians of its runs.
@@ -82,7 +80,7 @@ func once(o *options, client string, s subject, c load) (sample, error) {
 
 // start starts a server.
 func start(o *options, s subject) (server *exec.Cmd, port int, err error) {
-	if port, err = freePort(); err != nil {
+	if port, err = lab.FreePort(); err != nil {
 		return nil, 0, err
 	}
 	args := slices.Clone(s.args)
@@ -91,7 +89,7 @@ func start(o *options, s subject) (server *exec.Cmd, port int, err error) {
 	}
 	server = exec.Command(args[0], args[1:]...)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := startOn(o.serverCPU, server); err != nil {
+	if err := lab.StartOn(o.serverCPU, server); err != nil {
 		return nil, 0, err
 	}
 	time.Sleep(300 * time.Millisecond) // it starts: its processor time counts from the load's beginning
@@ -109,7 +107,7 @@ func loadWith(o *options, client string, pid, port int, c load) (sample, error) 
 		"-P", strconv.Itoa(pid), "-d", strconv.FormatFloat(o.seconds, 'f', 2, 64))
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := startOn(o.clientCPU, cmd); err != nil {
+	if err := lab.StartOn(o.clientCPU, cmd); err != nil {
 		return sample{}, err
 	}
 	if err := cmd.Wait(); err != nil {
@@ -135,29 +133,4 @@ func parseSample(line string) (s sample, err error) {
 		return s, fmt.Errorf("the client said %q", line)
 	}
 	return s, nil
-}
-
-// startOn starts a program on one processor: it inherits that of the thread that starts it.
-func startOn(cpu int, cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var old, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &old); err != nil {
-		return err
-	}
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return err
-	}
-	defer func() { _ = unix.SchedSetaffinity(0, &old) }()
-	return cmd.Start()
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

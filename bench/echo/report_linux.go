@@ -1,14 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 type report struct {
@@ -24,36 +18,6 @@ type report struct {
 type result struct {
 	load
 	Rows []row `json:"rows"`
-}
-
-func machine() string {
-	var u unix.Utsname
-	_ = unix.Uname(&u)
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	model := "unknown processor"
-	for line := range strings.Lines(string(info)) {
-		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
-			model = strings.TrimSpace(v)
-			break
-		}
-	}
-	return fmt.Sprintf("Linux %s, %d x %s, %s", unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, runtime.Version())
-}
-
-func (r *report) write(dir string) error {
-	md := r.markdown()
-	fmt.Print(md)
-	if dir == "" {
-		return nil
-	}
-	doc, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "echo.json"), append(doc, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "echo.md"), []byte(md), 0o644)
 }
 
 func (r *report) markdown() string {

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // options are the command line.
@@ -55,5 +57,5 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return r.write(o)
+	return lab.Write(o.out, "shortconn", r.markdown(o), r)
 }

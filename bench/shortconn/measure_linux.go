@@ -6,13 +6,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // roleEnv says which program a process is; without it, it is the one that measures.
@@ -35,7 +36,7 @@ type row struct {
 }
 
 func measure(o *options) (*report, error) {
-	r := &report{Machine: machine(), Time: time.Now().UTC().Format(time.DateOnly)}
+	r := &report{Machine: lab.Machine(), Time: time.Now().UTC().Format(time.DateOnly)}
 	var err error
 	if strings.Contains(o.parts, "accept") {
 		if r.Accept, err = inTurns(o, servers, func(name string) (usage, error) { return oneServer(o, name) }); err != nil {
@@ -164,7 +165,7 @@ func start(cpu int, role string) (*program, error) {
 		return nil, err
 	}
 	p.out = bufio.NewReader(out)
-	if err := startOn(cpu, p.cmd); err != nil {
+	if err := lab.StartOn(cpu, p.cmd); err != nil {
 		return nil, err
 	}
 	if p.said, err = p.out.ReadString('\n'); err != nil {
@@ -193,20 +194,4 @@ func (p *program) cpu() (time.Duration, error) {
 	var t unix.Timespec
 	err := unix.ClockGettime(int32(^p.cmd.Process.Pid)<<3|2, &t)
 	return time.Duration(t.Nano()), err
-}
-
-// startOn starts a program on one processor: it inherits that of the thread that starts it.
-func startOn(cpu int, cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var old, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &old); err != nil {
-		return err
-	}
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return err
-	}
-	defer func() { _ = unix.SchedSetaffinity(0, &old) }()
-	return cmd.Start()
 }

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 type report struct {
@@ -19,36 +13,6 @@ type report struct {
 	Accept   []row    `json:"accept,omitempty"`
 	Reuse    []row    `json:"reuse,omitempty"`
 	FastOpen *answers `json:"fast_open,omitempty"`
-}
-
-func machine() string {
-	var u unix.Utsname
-	_ = unix.Uname(&u)
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	model := "unknown processor"
-	for line := range strings.Lines(string(info)) {
-		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
-			model = strings.TrimSpace(v)
-			break
-		}
-	}
-	return fmt.Sprintf("Linux %s, %d x %s, %s", unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, runtime.Version())
-}
-
-func (r *report) write(o *options) error {
-	md := r.markdown(o)
-	fmt.Print(md)
-	if o.out == "" {
-		return nil
-	}
-	doc, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(o.out, "shortconn.json"), append(doc, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(o.out, "shortconn.md"), []byte(md), 0o644)
 }
 
 func (r *report) markdown(o *options) string {

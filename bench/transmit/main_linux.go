@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // options are the command line.
@@ -46,7 +48,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	r := &report{Options: o, Missing: b.missing, Machine: machine(), Time: time.Now().UTC().Format(time.DateOnly)}
+	r := &report{Options: o, Missing: b.missing, Machine: lab.Machine(), Time: time.Now().UTC().Format(time.DateOnly)}
 	if strings.Contains(o.parts, "files") {
 		for _, size := range o.sizes {
 			rows, err := b.files(size)
@@ -67,7 +69,7 @@ func run() error {
 			fmt.Fprintf(os.Stderr, "%s is done\n", c.name)
 		}
 	}
-	return r.write(o.out)
+	return lab.Write(o.out, "transmit", r.markdown(), r)
 }
 
 func parseOptions() (*options, error) {

@@ -2,17 +2,15 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // row is what a way came to: medians of its runs.
@@ -84,7 +82,7 @@ func median(all []sample, of func(sample) float64) float64 {
 
 // serve starts a server, loads it, and ends it.
 func (b *bench) serve(s subject, size int) (sample, error) {
-	port, err := freePort()
+	port, err := lab.FreePort()
 	if err != nil {
 		return sample{}, err
 	}
@@ -98,7 +96,7 @@ func (b *bench) serve(s subject, size int) (sample, error) {
 		args[i] = strings.NewReplacer("PORT", strconv.Itoa(port), "FILE", b.file(size)).Replace(args[i])
 	}
 	server := command(args...)
-	if err := startOn(b.serverCPU, server); err != nil {
+	if err := lab.StartOn(b.serverCPU, server); err != nil {
 		return sample{}, err
 	}
 	defer end(server)
@@ -133,13 +131,13 @@ func (b *bench) packets(c packetCase) ([]row, error) {
 }
 
 func (b *bench) send(c packetCase, way string) (sample, error) {
-	port, err := freePort()
+	port, err := lab.FreePort()
 	if err != nil {
 		return sample{}, err
 	}
 	addr := "127.0.0.1:" + strconv.Itoa(port)
 	sink := command(b.path("sender"), "-sink", "-what", c.what, "-addr", addr, "-gro="+strconv.FormatBool(c.gro))
-	if err := startOn(b.clientCPU, sink); err != nil {
+	if err := lab.StartOn(b.clientCPU, sink); err != nil {
 		return sample{}, err
 	}
 	defer end(sink)
@@ -165,7 +163,7 @@ func end(cmd *exec.Cmd) {
 func (b *bench) output(cpu int, cmd *exec.Cmd, words ...string) (s sample, err error) {
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := startOn(cpu, cmd); err != nil {
+	if err := lab.StartOn(cpu, cmd); err != nil {
 		return s, err
 	}
 	if err := cmd.Wait(); err != nil {
@@ -186,29 +184,4 @@ func (b *bench) output(cpu int, cmd *exec.Cmd, words ...string) (s sample, err e
 		return s, fmt.Errorf("the program said %q", out.String())
 	}
 	return s, nil
-}
-
-// startOn starts a program on one processor: it inherits that of the thread that starts it.
-func startOn(cpu int, cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var old, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &old); err != nil {
-		return err
-	}
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return err
-	}
-	defer func() { _ = unix.SchedSetaffinity(0, &old) }()
-	return cmd.Start()
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
