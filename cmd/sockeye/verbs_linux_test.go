@@ -306,7 +306,7 @@ func terminal(t *testing.T, line, prompt string, before func(), answer string) (
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, script, "-qec", path+" "+line, "/dev/null")
+	cmd := exec.CommandContext(ctx, script, "-qec", "exec "+path+" "+line, "/dev/null") // exec: a shell between would have the interrupt, too
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
