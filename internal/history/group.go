@@ -1,0 +1,325 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/sockeye-net/sockeye/geoip"
+	"github.com/sockeye-net/sockeye/internal/view"
+	"github.com/sockeye-net/sockeye/watch"
+)
+
+// By says what lives are added up by.
+type By uint8
+
+// The ways to add up. A port is the one that serves: of what came in the local one, else the remote one. A day is the one on
+// which a life began.
+const (
+	ByProcess By = iota + 1
+	ByUnit
+	ByHost
+	ByCountry
+	BySystem
+	ByPort
+	ByDay
+	ByMonth
+)
+
+// Ways are their names.
+var byNames = [...]string{ByProcess: "process", ByUnit: "unit", ByHost: "host", ByCountry: "country", BySystem: "asn", ByPort: "port",
+	ByDay: "day", ByMonth: "month"}
+
+// String is the name of the way.
+func (b By) String() string {
+	if int(b) < len(byNames) {
+		return byNames[b]
+	}
+	return ""
+}
+
+// Group is what lives have in common, and their sum.
+type Group struct {
+	Key         string // name of the process or unit, address, ISO code or name of the country, number; 2026-11-21
+	Place       *geoip.Location
+	Lives       uint64 // that have a moment in common with the time asked for; of totals: that began in it
+	Open        uint64 // of these, those that are open
+	Bytes       watch.Bytes
+	First, Last time.Time // first beginning and last end; zero in totals
+}
+
+// Groups adds up the lives that are asked for, the largest first; days and months in their order. Bytes are those of whole
+// lives, also of the part outside of the time asked for, unless they are from totals: those count what was moved in it.
+//
+// Totals are taken where they can answer: by process, unit, host, country or system, over whole months (or days, where the
+// filter is empty), with a filter of nothing but these. They are kept longer than lives.
+func (r *Reader) Groups(ctx context.Context, q Query, by By) (all []Group, fromTotals bool, err error) {
+	if all, fromTotals, err = r.totals(ctx, q, by); err != nil || fromTotals {
+		return all, fromTotals, wrap("read", r.path, err)
+	}
+	keys := newKeys(r, ctx, by, q.location())
+	p, err := r.plan(ctx, q, keys.sql())
+	switch {
+	case err != nil:
+	case p.exact:
+		err = keys.sum(p)
+	default:
+		err = r.Lives(ctx, q, keys.life)
+	}
+	return keys.sorted(), false, wrap("read", r.path, err)
+}
+
+// location is that of days: the calendar of whoever asks.
+func (q *Query) location() *time.Location {
+	if !q.From.IsZero() {
+		return q.From.Location()
+	}
+	if !q.To.IsZero() {
+		return q.To.Location()
+	}
+	return time.Local
+}
+
+// keys gathers groups.
+type keys struct {
+	reader *Reader
+	ctx    context.Context
+	by     By
+	zone   *time.Location
+	groups map[string]*Group
+}
+
+func newKeys(r *Reader, ctx context.Context, by By, zone *time.Location) *keys {
+	return &keys{r, ctx, by, zone, make(map[string]*Group)}
+}
+
+// quarter is what the offsets of all time zones are multiples of, in microseconds.
+const quarter = 15 * 60 * 1e6
+
+// sql is what rows are grouped by in SQL; name makes the group's name of it.
+func (k *keys) sql() string {
+	switch k.by {
+	case ByProcess, ByUnit:
+		return "c.program"
+	case ByHost, ByCountry, BySystem:
+		return "c.remote"
+	case ByPort:
+		return fmt.Sprintf("CASE WHEN c.flags & %d OR c.rport = 0 THEN c.lport ELSE c.rport END", Incoming)
+	}
+	return fmt.Sprintf("c.opened / %d", int64(quarter))
+}
+
+func (k *keys) sum(p *plan) error {
+	text := p.text
+	with := spans(p.q.From)
+	if !p.q.Listeners {
+		text = text[len(with):]
+	} else {
+		with = ""
+	}
+	rows, err := k.reader.db.QueryContext(k.ctx, with+"SELECT key, count(*), sum(live), sum(rx), sum(tx), min(opened), max(CASE WHEN live THEN ? ELSE closed END) FROM ("+text+") GROUP BY key",
+		append([]any{p.alive}, p.args...)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, n, open, rx, tx, first, last int64
+		if err := rows.Scan(&id, &n, &open, &rx, &tx, &first, &last); err != nil {
+			return err
+		}
+		name, place, err := k.name(id)
+		if err != nil {
+			return err
+		}
+		k.add(name, Group{Place: place, Lives: uint64(n), Open: uint64(open), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)},
+			First: time.UnixMicro(first), Last: time.UnixMicro(last)})
+	}
+	return rows.Err()
+}
+
+// name is the group of an id.
+func (k *keys) name(id int64) (string, *geoip.Location, error) {
+	k.reader.mu.Lock()
+	defer k.reader.mu.Unlock()
+	switch k.by {
+	case ByProcess, ByUnit:
+		p, err := k.reader.program(k.ctx, id)
+		if k.by == ByUnit {
+			return p.unit, nil, err
+		}
+		return p.name, nil, err
+	case ByHost, ByCountry, BySystem:
+		h, err := k.reader.host(k.ctx, id)
+		name, place := k.place(h.hostAddr(), h.place)
+		return name, place, err
+	case ByPort:
+		return strconv.FormatInt(id, 10), nil, nil
+	}
+	return k.date(time.UnixMicro(id * quarter)), nil, nil
+}
+
+func (k *keys) date(t time.Time) string {
+	if k.by == ByMonth {
+		return t.In(k.zone).Format("2006-01")
+	}
+	return t.In(k.zone).Format(time.DateOnly)
+}
+
+// place is the group of a remote host. What is not shown of it is left out.
+func (k *keys) place(a netip.Addr, l *geoip.Location) (string, *geoip.Location) {
+	if !a.IsValid() || a.IsUnspecified() {
+		return "", nil
+	}
+	switch k.by {
+	case ByHost:
+		return a.String(), l
+	case ByCountry:
+		if l == nil {
+			return "", nil
+		}
+		return cmp.Or(l.ISO, l.Country, l.Special), &geoip.Location{Country: l.Country, ISO: l.ISO}
+	}
+	if l == nil || l.ASN == 0 {
+		return "", nil
+	}
+	return "AS" + strconv.Itoa(int(l.ASN)), &geoip.Location{ASN: l.ASN, Org: l.Org}
+}
+
+// life adds one that was filtered here.
+func (k *keys) life(l *Life) error {
+	name, place := "", (*geoip.Location)(nil)
+	switch s := &l.Socket; k.by {
+	case ByProcess:
+		if len(s.Owners) > 0 {
+			name = s.Owners[0].Process.Name
+		}
+	case ByUnit:
+		name = s.Module
+	case ByHost, ByCountry, BySystem:
+		name, place = k.place(s.Remote.Addr().Unmap(), l.Place)
+	case ByPort:
+		port := s.Remote.Port()
+		if l.Flags&Incoming != 0 || port == 0 {
+			port = s.Local.Port()
+		}
+		name = strconv.Itoa(int(port))
+	default:
+		name = k.date(l.Opened)
+	}
+	open := uint64(0)
+	if l.Open {
+		open = 1
+	}
+	k.add(name, Group{Place: place, Lives: 1, Open: open, Bytes: l.Bytes, First: l.Opened, Last: l.Closed})
+	return nil
+}
+
+func (k *keys) add(name string, more Group) {
+	g := k.groups[name]
+	if g == nil {
+		more.Key, more.Bytes.Basis = name, 0
+		k.groups[name] = &more
+		return
+	}
+	g.Lives, g.Open = g.Lives+more.Lives, g.Open+more.Open
+	g.Bytes.Sent, g.Bytes.Received = g.Bytes.Sent+more.Bytes.Sent, g.Bytes.Received+more.Bytes.Received
+	if more.First.Before(g.First) {
+		g.First = more.First
+	}
+	if more.Last.After(g.Last) {
+		g.Last = more.Last
+	}
+}
+
+func (k *keys) sorted() (all []Group) {
+	for _, g := range k.groups {
+		all = append(all, *g)
+	}
+	slices.SortFunc(all, func(a, b Group) int {
+		if k.by == ByDay || k.by == ByMonth {
+			return cmp.Compare(a.Key, b.Key)
+		}
+		return cmp.Or(cmp.Compare(b.Bytes.Sent+b.Bytes.Received, a.Bytes.Sent+a.Bytes.Received), cmp.Compare(b.Lives, a.Lives), cmp.Compare(a.Key, b.Key))
+	})
+	return all
+}
+
+// totals answers from totals, where they can.
+func (r *Reader) totals(ctx context.Context, q Query, by By) ([]Group, bool, error) {
+	if by > BySystem || q.Listeners || q.From.IsZero() {
+		return nil, false, nil
+	}
+	if q.Names == nil {
+		q.Names = new(view.Names)
+	}
+	t := &translator{ctx: ctx, reader: r, names: q.Names, totals: true}
+	c, err := t.cond(q.Filter.Expr())
+	if err != nil || !c.exact {
+		return nil, false, err
+	}
+	alive, err := r.alive(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	grain, first, last := wholeTime(q.From, q.To, time.UnixMicro(alive).In(q.From.Location()))
+	// A month's totals are kept by program and host; a day's by either.
+	which := "c.program != 0 AND c.remote != 0"
+	switch {
+	case grain == 0, grain == byDay && c.text != "":
+		return nil, false, nil
+	case c.text == "" && by <= ByUnit:
+		which = "c.remote = 0"
+	case c.text == "":
+		which = "c.program = 0 AND c.remote != 0"
+	}
+	k := newKeys(r, ctx, by, q.location())
+	return k.fromTotals(fmt.Sprintf("SELECT %s, sum(rx), sum(tx), sum(opened) FROM (SELECT grain, start, program, host AS remote, rx, tx, opened FROM total) c"+
+		" WHERE grain = ? AND start BETWEEN ? AND ? AND %s AND (%s) GROUP BY 1", k.sql(), which, c.or("1")), append([]any{grain, first, last}, c.args...)...)
+}
+
+func (k *keys) fromTotals(text string, args ...any) ([]Group, bool, error) {
+	rows, err := k.reader.db.QueryContext(k.ctx, text, args...)
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, rx, tx, opened int64
+		if err := rows.Scan(&id, &rx, &tx, &opened); err != nil {
+			return nil, false, err
+		}
+		name, place, err := k.name(id)
+		if err != nil {
+			return nil, false, err
+		}
+		k.add(name, Group{Place: place, Lives: uint64(opened), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)}})
+	}
+	return k.sorted(), true, rows.Err()
+}
+
+// wholeTime reports whether a time is whole months or whole days, and which; grain 0 is neither. The last may still go on.
+func wholeTime(from, to, now time.Time) (grain, first, last int64) {
+	end := to
+	if to.IsZero() || to.After(now) {
+		end = now.Add(time.Microsecond)
+	}
+	final := end.Add(-time.Microsecond).In(from.Location())
+	whole := func(t time.Time) bool { return t.Equal(midnight(t)) }
+	over := !end.Equal(to) // what is asked for goes beyond what there is
+	if !whole(from) || !over && !whole(end.In(from.Location())) {
+		return 0, 0, 0
+	}
+	if from.Day() == 1 && (over || end.In(from.Location()).Day() == 1) {
+		return byMonth, monthOf(from), monthOf(final)
+	}
+	return byDay, dayOf(from), dayOf(final)
+}
+
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}

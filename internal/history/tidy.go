@@ -1,0 +1,180 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// tidyEvery is how often old things are looked for.
+const tidyEvery = time.Minute
+
+// chunk is how many rows are deleted at once: the log of writes has to hold them, and readers see no long pause.
+const chunk = 20_000
+
+var background = context.Background()
+
+// Tidy deletes what is older than the limits say, or more than fits, and gives its room back to the system. Record does it
+// every minute.
+func (s *Store) Tidy(ctx context.Context) error {
+	now := s.cfg.Now()
+	for _, old := range s.tooOld(now) {
+		if err := s.deleteAll(ctx, old); err != nil {
+			return wrap("tidy", s.cfg.Path, err)
+		}
+	}
+	if err := s.shrink(ctx); err != nil {
+		return wrap("tidy", s.cfg.Path, err)
+	}
+	if now.Sub(s.swept) < 24*time.Hour && !now.Before(s.swept) {
+		return nil
+	}
+	s.swept = now
+	return wrap("tidy", s.cfg.Path, s.sweepDict(ctx))
+}
+
+// tooOld are deletions of at most a chunk each. Lives are stored in the order in which they ended, so the oldest have the
+// lowest ids.
+func (s *Store) tooOld(now time.Time) (all []string) {
+	add := func(limit time.Duration, format string, value func(time.Time) int64) {
+		if limit > 0 {
+			all = append(all, fmt.Sprintf(format, value(now.Add(-limit)), chunk))
+		}
+	}
+	l := s.cfg.Limits
+	for _, table := range []string{"connection", "listener"} {
+		add(l.Lives, "DELETE FROM "+table+" WHERE closed < %[1]d AND id IN (SELECT id FROM "+table+" ORDER BY id LIMIT %[2]d)", time.Time.UnixMicro)
+	}
+	add(l.Lives, "DELETE FROM gap WHERE time < %d -- %d", time.Time.UnixMicro)
+	add(l.Months, "DELETE FROM session WHERE alive < %d -- %d", time.Time.UnixMicro)
+	const totals = "DELETE FROM total WHERE (grain, start, program, host) IN (SELECT grain, start, program, host FROM total WHERE grain = %d AND start < %%d LIMIT %%d)"
+	add(l.Days, fmt.Sprintf(totals, byDay), dayOf)
+	add(l.Months, fmt.Sprintf(totals, byMonth), monthOf)
+	for _, g := range grains {
+		kept := g.kept
+		if kept == 0 {
+			kept = l.Months
+		}
+		add(kept, fmt.Sprintf("DELETE FROM traffic WHERE (grain, interface, time) IN (SELECT t.grain, t.interface, t.time FROM interface i CROSS JOIN traffic t ON t.interface = i.id WHERE t.grain = %d AND t.time < %%d LIMIT %%d)", g.seconds), time.Time.Unix)
+	}
+	return all
+}
+
+// deleteAll runs a deletion until it finds less than a chunk.
+func (s *Store) deleteAll(ctx context.Context, text string) error {
+	for ctx.Err() == nil {
+		n, err := s.delete(text)
+		if err != nil || n < chunk {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) delete(text string) (n int64, err error) {
+	err = s.transact(background, func() error {
+		r, err := s.conn.ExecContext(background, text)
+		if err == nil {
+			n, err = r.RowsAffected()
+		}
+		return err
+	})
+	return n, err
+}
+
+// shrink keeps the file below its size: it deletes the oldest lives, then the oldest totals, and gives free pages back.
+func (s *Store) shrink(ctx context.Context) error {
+	for most := s.cfg.Limits.Size; ctx.Err() == nil; {
+		size, err := sizeOf(background, s.conn)
+		if err != nil {
+			return err
+		}
+		if most <= 0 || size.file-size.free <= most {
+			return s.vacuum(ctx, size, most)
+		}
+		n, err := s.deleteOldest()
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteOldest deletes some of the oldest rows of what there is most of.
+func (s *Store) deleteOldest() (int64, error) {
+	for _, text := range []string{
+		"DELETE FROM connection WHERE id IN (SELECT id FROM connection ORDER BY id LIMIT %d)",
+		"DELETE FROM listener WHERE id IN (SELECT id FROM listener ORDER BY id LIMIT %d)",
+		"DELETE FROM total WHERE (grain, start, program, host) IN (SELECT grain, start, program, host FROM total ORDER BY grain, start LIMIT %d)",
+		"DELETE FROM traffic WHERE (grain, interface, time) IN (SELECT grain, interface, time FROM traffic ORDER BY grain, time LIMIT %d)",
+	} {
+		n, err := s.delete(fmt.Sprintf(text, chunk))
+		if err != nil || n > 0 {
+			return n, err
+		}
+	}
+	return 0, s.sweepDict(background)
+}
+
+// vacuum gives pages back that nothing needs, a few at a time. Some are kept for what comes, unless the file is too large.
+func (s *Store) vacuum(ctx context.Context, size sizes, most int64) error {
+	const few = 2000
+	for size.free > size.file/4 && size.free > 4<<20 || most > 0 && size.file > most && size.free > 0 {
+		if ctx.Err() != nil {
+			return nil
+		}
+		rows, err := s.conn.QueryContext(background, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", few))
+		if err != nil {
+			return err
+		}
+		for rows.Next() { // each step gives a page back
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+		before := size.file
+		if size, err = sizeOf(background, s.conn); err != nil || size.file >= before {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepDict deletes what nothing refers to any more. Whatever lives refer to was seen when they were stored, or is now.
+func (s *Store) sweepDict(ctx context.Context) error {
+	return s.write(ctx, func(b *batch) error {
+		for _, text := range []string{
+			"UPDATE host SET seen = ?1 WHERE id IN (SELECT remote FROM live UNION SELECT local FROM live)",
+			"UPDATE process SET seen = ?1 WHERE id IN (SELECT process FROM live UNION SELECT o.process FROM live l JOIN owners o ON o.id = l.owners)",
+			"UPDATE program SET seen = ?1 WHERE id IN (SELECT program FROM live)",
+			"DELETE FROM owners WHERE ?1 AND id NOT IN (SELECT owners FROM connection WHERE owners != 0 UNION SELECT owners FROM live UNION SELECT owners FROM listener)",
+		} {
+			if _, err := b.exec(text, b.now); err != nil {
+				return err
+			}
+		}
+		return b.sweepUnseen()
+	})
+}
+
+func (b *batch) sweepUnseen() error {
+	var oldest int64
+	err := b.store.conn.QueryRowContext(b.ctx, `SELECT min(coalesce((SELECT closed FROM connection ORDER BY id LIMIT 1), ?1),
+		coalesce((SELECT closed FROM listener ORDER BY id LIMIT 1), ?1))`, b.now).Scan(&oldest)
+	if err != nil {
+		return err
+	}
+	oldest -= (48 * time.Hour).Microseconds() // ids are remembered for a day without a note of it
+	for _, text := range []string{
+		"DELETE FROM process WHERE seen < ? AND id NOT IN (SELECT process FROM owners)",
+		"DELETE FROM host WHERE seen < ? AND id NOT IN (SELECT host FROM total)",
+		"DELETE FROM program WHERE seen < ? AND id NOT IN (SELECT program FROM total UNION SELECT program FROM process)",
+	} {
+		if _, err := b.exec(text, oldest); err != nil {
+			return err
+		}
+	}
+	_, err = b.exec("DELETE FROM place WHERE id NOT IN (SELECT place FROM host)")
+	b.store.dict = nil // what it remembers may be gone
+	return err
+}
