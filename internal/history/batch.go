@@ -8,6 +8,9 @@ import (
 	"net/netip"
 	"strings"
 
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
 	"github.com/sockeye-net/sockeye/geoip"
 )
 
@@ -17,6 +20,7 @@ type batch struct {
 	store  *Store
 	dict   *dict
 	now    int64
+	mark   int64 // now, but different from every other batch's
 	places func(netip.Addr) *geoip.Location
 }
 
@@ -27,11 +31,22 @@ func (s *Store) write(ctx context.Context, f func(*batch) error) error {
 	}
 	ctx = context.WithoutCancel(ctx) // what is known at the end is stored, too
 	b := &batch{ctx: ctx, store: s, dict: s.dict, now: micros(s.cfg.Now()), places: s.places}
+	s.mark = max(b.now, s.mark+1)
+	b.mark = s.mark
 	err := s.transact(ctx, func() error { return f(b) })
 	if err != nil {
 		s.dict = nil
 	}
-	return wrap("write", s.cfg.Path, err)
+	return wrap("write", s.cfg.Path, schemaDamage(err))
+}
+
+// schemaDamage: statements are the same every time, so one that SQLite does not understand was met by a damaged schema.
+func schemaDamage(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == lib.SQLITE_ERROR {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
 }
 
 func (s *Store) transact(ctx context.Context, f func() error) error {

@@ -26,6 +26,7 @@ type entry struct {
 	bytes   watch.Bytes // of the whole life
 	counted watch.Bytes // that are in totals
 	known   bool        // its opening is in totals
+	learned learned
 }
 
 type cookieKey struct{ netns, cookie uint64 }
@@ -151,6 +152,7 @@ func (b *book) written() {
 	for _, e := range b.dirty {
 		e.dirty, e.stored = false, true
 		e.counted, e.known = e.bytes, true
+		e.learned = learned{len(e.owners) > 0, e.socket.State}
 	}
 	clear(b.dirty)
 	b.dirty, b.ended = b.dirty[:0], 0

@@ -64,6 +64,7 @@ type dict struct {
 	places     map[place]int64
 	interfaces map[iface]int64
 	owners     map[int64]bool
+	known      map[finding]bool
 }
 
 // host is what is known of a stored one.
@@ -80,14 +81,14 @@ type iface struct {
 
 func newDict() *dict {
 	return &dict{make(map[program]int64), make(map[processKey]int64), make(map[hostKey]host), make(map[place]int64),
-		make(map[iface]int64), make(map[int64]bool)}
+		make(map[iface]int64), make(map[int64]bool), make(map[finding]bool)}
 }
 
 // maxDict bounds what is remembered, in entries of all kinds.
 const maxDict = 200_000
 
 func (d *dict) full() bool {
-	return len(d.programs)+len(d.processes)+len(d.hosts)+len(d.places)+len(d.owners) > maxDict
+	return len(d.programs)+len(d.processes)+len(d.hosts)+len(d.places)+len(d.owners)+len(d.known) > maxDict
 }
 
 func (b *batch) program(p program) (int64, error) {

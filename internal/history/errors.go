@@ -14,6 +14,7 @@ import (
 var (
 	ErrLocked   = errors.New("another process records into this history")
 	ErrReadOnly = errors.New("the history cannot be written here")
+	ErrDenied   = errors.New("this user may not read the history")
 	ErrFull     = errors.New("no room is left for the history; what was stored is kept")
 	ErrDamaged  = errors.New("the history is damaged")
 	ErrNewer    = errors.New("the history was written by a later sockeye")
@@ -66,6 +67,11 @@ func wrap(op, path string, err error) error {
 // kindOf sorts errors. SQLite's extended result codes have the primary one in the low byte (sqlite.org/rescode.html).
 func kindOf(err error) error {
 	var e *sqlite.Error
+	for _, kind := range [...]error{ErrLocked, ErrDamaged, ErrNewer, ErrOlder, ErrForeign, ErrNone} {
+		if errors.Is(err, kind) { // and says so
+			return nil
+		}
+	}
 	if !errors.As(err, &e) {
 		return kindOfSystem(err)
 	}

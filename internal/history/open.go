@@ -63,6 +63,7 @@ type Store struct {
 	places func(netip.Addr) *geoip.Location
 	lock   *os.File
 	aside  string
+	mark   int64
 	swept  time.Time // when what nothing refers to was last deleted
 }
 
@@ -99,6 +100,9 @@ func (s *Store) open() error {
 	if err := touch(s.cfg.Path); err != nil {
 		return err
 	}
+	if err := inspect(s.cfg.Path); err != nil {
+		return wrap("open", s.cfg.Path, err)
+	}
 	db, err := openWriter(s.cfg.Path)
 	if err != nil {
 		return wrap("open", s.cfg.Path, err)
@@ -120,7 +124,28 @@ func touch(path string) error {
 	return f.Close()
 }
 
-// pragmas of the writer. In WAL mode a commit is a write to the log: it is there for whoever comes after this process was
+// inspect looks whose the file is before anything is done to it: the writer's pragmas alone change one.
+func inspect(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	db, err := sql.Open("sqlite", source(path, "ro", readerPragmas))
+	if err != nil {
+		return err
+	}
+	have, app, err := versions(context.Background(), db)
+	switch {
+	case err != nil:
+	case app != applicationID && (app != 0 || have != 0 || !blank(context.Background(), db)):
+		err = ErrForeign
+	case have > version:
+		err = fmt.Errorf("%w: its schema is %d, this one knows %d", ErrNewer, have, version)
+	}
+	return errors.Join(err, db.Close())
+}
+
+// writerPragmas:  In WAL mode a commit is a write to the log: it is there for whoever comes after this process was
 // killed. With synchronous=FULL the log is synced at each commit too, so that it is there after a power cut, if the disk
 // keeps its word; a commit every few seconds makes that cheap (sqlite.org/wal.html, pragma.html#pragma_synchronous).
 // auto_vacuum must come before the first table. cell_size_check and trusted_schema are for files that are not what they were.

@@ -9,6 +9,7 @@ import (
 
 // put writes everything that has changed.
 func (r *recorder) put(b *batch, last bool) error {
+	r.news = nil
 	if err := r.putSession(b, last); err != nil {
 		return err
 	}
@@ -78,8 +79,11 @@ func (b *batch) ids(e *entry) (i ids, remote host, err error) {
 
 // putEntry writes a life to where it belongs.
 func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
-	i, _, err := b.ids(e)
+	i, remote, err := b.ids(e)
 	if err != nil {
+		return err
+	}
+	if err := r.learn(b, e, i, remote); err != nil {
 		return err
 	}
 	sums.add(r.store.cfg.Now().Location(), b.now, e, i)
@@ -226,6 +230,16 @@ func (s *Store) left() (old map[cookieKey]oldLife, last int64, err error) {
 		old[key], last = o, max(last, o.id)
 	}
 	return old, last, rows.Err()
+}
+
+// first is when something was first recorded here: now, if nothing was.
+func (s *Store) first() (time.Time, error) {
+	var at int64
+	err := s.conn.QueryRowContext(background, "SELECT coalesce((SELECT started FROM session ORDER BY id LIMIT 1), 0)").Scan(&at)
+	if at == 0 {
+		return s.cfg.Now(), err
+	}
+	return time.UnixMicro(at), err
 }
 
 // adopt goes on with a life that an earlier recorder began.

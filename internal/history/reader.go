@@ -39,12 +39,15 @@ type readHost struct {
 	place *geoip.Location
 }
 
-// OpenReader opens a history for reading. Errors, for errors.Is: ErrNone, ErrReadOnly (this user may not read it), ErrDamaged,
+// OpenReader opens a history for reading. Errors, for errors.Is: ErrNone, ErrDenied, ErrDamaged,
 // ErrNewer, ErrOlder, ErrForeign.
 func OpenReader(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &OpError{Op: "open", Path: path, Kind: ErrNone}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &OpError{Op: "open", Path: path, Kind: ErrDenied}
 	}
 	if err != nil {
 		return nil, wrap("open", path, err)

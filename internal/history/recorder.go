@@ -30,6 +30,8 @@ type Recording struct {
 	Places     func(netip.Addr) *geoip.Location                // where an address is; nil: not known. The result is not kept
 	Details    func(*netstat.Process) (netstat.Details, error) // nil is (*netstat.Process).Details
 	Trouble    func(error)                                     // told once of what goes wrong, and when it is over with nil; may be nil
+	Sinks      []Sink                                          // told what is new
+	Learn      time.Duration                                   // how long a new history learns before it tells: 24 h; negative: not at all
 	Every      time.Duration                                   // from one write to the next: 2 s. It bounds what a kill loses
 }
 
@@ -43,6 +45,7 @@ type Recording struct {
 // cookie, in the same boot of the machine), and ends the rest when it was last known to be there.
 func Record(ctx context.Context, s *Store, what Recording) error {
 	r := newRecorder(s, what)
+	defer r.herald.end()
 	if err := r.begin(); err != nil {
 		return err
 	}
@@ -51,12 +54,13 @@ func Record(ctx context.Context, s *Store, what Recording) error {
 		report, err := r.what.Sockets.Next(ctx)
 		switch {
 		case err == nil:
+			r.trouble("watch", nil)
 			r.take(report)
 			fresh = report.Elapsed != 0
 		case ctx.Err() != nil, errors.Is(err, watch.ErrClosed):
 			return r.end(ctx, err)
 		default:
-			r.trouble(err)
+			r.trouble("watch", err)
 			if wait(ctx, time.Second) != nil {
 				return r.end(ctx, ctx.Err())
 			}
@@ -89,10 +93,13 @@ type recorder struct {
 	session int64
 	lastID  int64 // in table live
 	old     map[cookieKey]oldLife
+	news    []News // of this batch
+	learns  int64  // until when
+	herald  *herald
 
 	flushed time.Time // last tried
 	tidied  time.Time
-	problem string // told last
+	problems map[string]string // told last, by what was being done
 }
 
 type gap struct {
@@ -105,20 +112,41 @@ func newRecorder(s *Store, what Recording) *recorder {
 	if what.Details == nil {
 		what.Details = (*netstat.Process).Details
 	}
+	if what.Learn == 0 {
+		what.Learn = defaultLearn
+	}
 	if what.Every <= 0 {
 		what.Every = 2 * time.Second
 	}
 	s.places = what.Places
-	return &recorder{store: s, what: what, book: newBook(), procs: make(map[processKey]*process)}
+	return &recorder{herald: startHerald(what.Sinks), store: s, what: what, book: newBook(), procs: make(map[processKey]*process), problems: make(map[string]string)}
 }
 
-// begin takes over what the last recorder left, and what is there now.
-func (r *recorder) begin() (err error) {
-	if r.old, r.lastID, err = r.store.left(); err != nil {
-		return wrap("read", r.store.cfg.Path, err)
+// begin begins, with a new file if the one that is there turns out to be damaged.
+func (r *recorder) begin() error {
+	err := r.takeOver()
+	if err == nil {
+		r.sweep()
+		err = r.flush(context.Background())
 	}
-	r.sweep()
-	return r.flush(context.Background())
+	if errors.Is(err, ErrDamaged) {
+		return r.renew(err)
+	}
+	r.trouble("write", err)
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrBusy) { // which may pass
+		return nil
+	}
+	return err
+}
+
+// takeOver reads what the last recorder left.
+func (r *recorder) takeOver() (err error) {
+	if r.old, r.lastID, err = r.store.left(); err != nil {
+		return wrap("read", r.store.cfg.Path, schemaDamage(err))
+	}
+	first, err := r.store.first()
+	r.learns = first.Add(r.what.Learn).UnixMicro()
+	return wrap("read", r.store.cfg.Path, schemaDamage(err))
 }
 
 // end writes the last. The session ends as it was asked to.
@@ -129,6 +157,8 @@ func (r *recorder) end(ctx context.Context, why error) error {
 	err := r.store.write(ctx, func(b *batch) error { return r.put(b, true) })
 	if err == nil {
 		r.done()
+	} else if errors.Is(err, ErrDamaged) {
+		err = r.renew(err)
 	}
 	return errors.Join(why, err)
 }
@@ -139,9 +169,7 @@ func (r *recorder) take(report *watch.Report) {
 		r.event(&report.Events[i])
 	}
 	if report.Elapsed != 0 && r.what.Interfaces != nil {
-		if err := r.traffic.read(r.what.Interfaces, r.store.cfg.Now()); err != nil {
-			r.trouble(err)
-		}
+		r.trouble("interfaces", r.traffic.read(r.what.Interfaces, r.store.cfg.Now()))
 	}
 }
 
@@ -172,7 +200,7 @@ func (r *recorder) flushWhenDue(ctx context.Context, fresh bool) error {
 			return err
 		}
 	}
-	r.trouble(err)
+	r.trouble("write", err)
 	return nil
 }
 
@@ -181,7 +209,7 @@ func (r *recorder) renew(damage error) error {
 	if !r.store.cfg.SetAside {
 		return damage
 	}
-	r.trouble(damage)
+	r.trouble("write", damage)
 	if err := r.store.setAside(); err != nil {
 		return errors.Join(damage, wrap("set aside", r.store.cfg.Path, err))
 	}
@@ -194,16 +222,19 @@ func (r *recorder) renew(damage error) error {
 	return r.flush(context.Background())
 }
 
-// trouble tells of a problem once, and of its end.
-func (r *recorder) trouble(err error) {
+// trouble tells of a problem with what was being done once, and of the end of all problems.
+func (r *recorder) trouble(doing string, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if text == r.problem {
+	if text == r.problems[doing] {
 		return
 	}
-	if r.problem = text; r.what.Trouble != nil {
+	if r.problems[doing] = text; err == nil {
+		delete(r.problems, doing)
+	}
+	if r.what.Trouble != nil && (err != nil || len(r.problems) == 0) {
 		r.what.Trouble(err)
 	}
 }
@@ -219,8 +250,18 @@ func (r *recorder) flush(ctx context.Context) error {
 	r.done()
 	if now := r.store.cfg.Now(); now.Sub(r.tidied) >= tidyEvery || now.Before(r.tidied) {
 		r.tidied = now
-		return r.store.Tidy(ctx)
+		return r.tidy(ctx)
 	}
+	return nil
+}
+
+// tidy is housekeeping, which does not keep from recording.
+func (r *recorder) tidy(ctx context.Context) error {
+	err := r.store.Tidy(ctx)
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
+	r.trouble("tidy", err)
 	return nil
 }
 
@@ -241,6 +282,13 @@ func (r *recorder) bound() {
 // done forgets what was written.
 func (r *recorder) done() {
 	r.book.written()
+	r.herald.tell(r.news)
+	r.news = nil
+	select {
+	case err := <-r.herald.fails:
+		r.trouble("news", err)
+	default:
+	}
 	r.traffic.written()
 	r.gaps, r.old = r.gaps[:0], nil
 	if len(r.procs) > 20_000 {

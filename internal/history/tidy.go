@@ -46,6 +46,8 @@ func (s *Store) tooOld(now time.Time) (all []string) {
 		add(l.Lives, "DELETE FROM "+table+" WHERE closed < %[1]d AND id IN (SELECT id FROM "+table+" ORDER BY id LIMIT %[2]d)", time.Time.UnixMicro)
 	}
 	add(l.Lives, "DELETE FROM gap WHERE time < %d -- %d", time.Time.UnixMicro)
+	add(l.Lives, "DELETE FROM news WHERE time < %d -- %d", time.Time.UnixMicro)
+	add(l.Months, "DELETE FROM known WHERE last < %d -- %d", time.Time.UnixMicro)
 	add(l.Months, "DELETE FROM session WHERE alive < %d -- %d", time.Time.UnixMicro)
 	const totals = "DELETE FROM total WHERE (grain, start, program, host) IN (SELECT grain, start, program, host FROM total WHERE grain = %d AND start < %%d LIMIT %%d)"
 	add(l.Days, fmt.Sprintf(totals, byDay), dayOf)
@@ -106,6 +108,8 @@ func (s *Store) deleteOldest() (int64, error) {
 		"DELETE FROM connection WHERE id IN (SELECT id FROM connection ORDER BY id LIMIT %d)",
 		"DELETE FROM listener WHERE id IN (SELECT id FROM listener ORDER BY id LIMIT %d)",
 		"DELETE FROM total WHERE (grain, start, program, host) IN (SELECT grain, start, program, host FROM total ORDER BY grain, start LIMIT %d)",
+		"DELETE FROM news WHERE id IN (SELECT id FROM news ORDER BY id LIMIT %d)",
+		"DELETE FROM known WHERE (kind, who, what) IN (SELECT kind, who, what FROM known ORDER BY kind DESC LIMIT %d)",
 		"DELETE FROM traffic WHERE (grain, interface, time) IN (SELECT grain, interface, time FROM traffic ORDER BY grain, time LIMIT %d)",
 	} {
 		n, err := s.delete(fmt.Sprintf(text, chunk))
