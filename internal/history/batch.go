@@ -26,8 +26,8 @@ type batch struct {
 
 // write runs f in a transaction. After an error nothing of it is stored.
 func (s *Store) write(ctx context.Context, f func(*batch) error) error {
-	if s.dict == nil || s.dict.full() {
-		s.dict = newDict()
+	if now := s.cfg.Now(); s.dict == nil || s.dict.full() || now.Sub(s.dictBegan).Abs() > dictAge {
+		s.dict, s.dictBegan = newDict(), now
 	}
 	ctx = context.WithoutCancel(ctx) // what is known at the end is stored, too
 	b := &batch{ctx: ctx, store: s, dict: s.dict, now: micros(s.cfg.Now()), places: s.places}

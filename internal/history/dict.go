@@ -84,6 +84,9 @@ func newDict() *dict {
 		make(map[iface]int64), make(map[int64]bool), make(map[finding]bool)}
 }
 
+// dictAge is for how long ids are remembered. When one is asked for anew, it is noted that it was seen.
+const dictAge = time.Hour
+
 // maxDict bounds what is remembered, in entries of all kinds.
 const maxDict = 200_000
 

@@ -55,16 +55,17 @@ type Config struct {
 
 // Store is a history that is written. Its methods are for one goroutine at a time.
 type Store struct {
-	cfg    Config
-	db     *sql.DB
-	conn   *sql.Conn // the only one: a transaction is a matter of the connection
-	stmts  map[string]*sql.Stmt
-	dict   *dict
-	places func(netip.Addr) *geoip.Location
-	lock   *os.File
-	aside  string
-	mark   int64
-	swept  time.Time // when what nothing refers to was last deleted
+	cfg       Config
+	db        *sql.DB
+	conn      *sql.Conn // the only one: a transaction is a matter of the connection
+	stmts     map[string]*sql.Stmt
+	dict      *dict
+	dictBegan time.Time
+	places    func(netip.Addr) *geoip.Location
+	lock      *os.File
+	aside     string
+	mark      int64
+	swept     time.Time // when what nothing refers to was last deleted
 }
 
 // Open opens a history for recording, and makes it where there is none; its folder has to exist. It is readable by this

@@ -97,8 +97,8 @@ type recorder struct {
 	learns  int64  // until when
 	herald  *herald
 
-	flushed time.Time // last tried
-	tidied  time.Time
+	flushed  time.Time // last tried
+	tidied   time.Time
 	problems map[string]string // told last, by what was being done
 }
 
@@ -124,6 +124,9 @@ func newRecorder(s *Store, what Recording) *recorder {
 
 // begin begins, with a new file if the one that is there turns out to be damaged.
 func (r *recorder) begin() error {
+	if r.what.Interfaces != nil { // what the next reading is compared with
+		r.trouble("interfaces", r.traffic.read(r.what.Interfaces, r.store.cfg.Now()))
+	}
 	err := r.takeOver()
 	if err == nil {
 		r.sweep()

@@ -84,40 +84,61 @@ func (s *Store) delete(text string) (n int64, err error) {
 	return n, err
 }
 
-// shrink keeps the file below its size: it deletes the oldest lives, then the oldest totals, and gives free pages back.
+// shrink keeps the file below its size: in rounds it deletes the oldest tenth of what there is most of, and what only that
+// referred to, until a tenth of the size is free; then it gives pages back.
 func (s *Store) shrink(ctx context.Context) error {
-	for most := s.cfg.Limits.Size; ctx.Err() == nil; {
-		size, err := sizeOf(background, s.conn)
-		if err != nil {
-			return err
-		}
-		if most <= 0 || size.file-size.free <= most {
-			return s.vacuum(ctx, size, most)
-		}
-		n, err := s.deleteOldest()
-		if err != nil || n == 0 {
-			return err
+	most := s.cfg.Limits.Size
+	size, err := sizeOf(background, s.conn)
+	if err != nil {
+		return err
+	}
+	if most > 0 && size.file-size.free > most {
+		for size.file-size.free > most/10*9 && ctx.Err() == nil {
+			if n, err := s.deleteTenth(ctx); err != nil || n == 0 {
+				return err
+			}
+			if size, err = sizeOf(background, s.conn); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return s.vacuum(ctx, size, most)
 }
 
-// deleteOldest deletes some of the oldest rows of what there is most of.
-func (s *Store) deleteOldest() (int64, error) {
-	for _, text := range []string{
-		"DELETE FROM connection WHERE id IN (SELECT id FROM connection ORDER BY id LIMIT %d)",
-		"DELETE FROM listener WHERE id IN (SELECT id FROM listener ORDER BY id LIMIT %d)",
-		"DELETE FROM total WHERE (grain, start, program, host) IN (SELECT grain, start, program, host FROM total ORDER BY grain, start LIMIT %d)",
-		"DELETE FROM news WHERE id IN (SELECT id FROM news ORDER BY id LIMIT %d)",
-		"DELETE FROM known WHERE (kind, who, what) IN (SELECT kind, who, what FROM known ORDER BY kind DESC LIMIT %d)",
-		"DELETE FROM traffic WHERE (grain, interface, time) IN (SELECT grain, interface, time FROM traffic ORDER BY grain, time LIMIT %d)",
-	} {
-		n, err := s.delete(fmt.Sprintf(text, chunk))
-		if err != nil || n > 0 {
-			return n, err
+// hoards are the tables that grow, with what a row takes about (indexes and what it refers to included), how many there
+// are, and how the oldest are deleted. Sums by program are few, and stay.
+var hoards = [...]struct {
+	bytes         int64
+	count, delete string
+}{
+	{260, "SELECT coalesce(max(id) - min(id) + 1, 0) FROM connection", "DELETE FROM connection WHERE id IN (SELECT id FROM connection ORDER BY id LIMIT %d)"},
+	{200, "SELECT count(*) FROM listener", "DELETE FROM listener WHERE id IN (SELECT id FROM listener ORDER BY id LIMIT %d)"},
+	{60, "SELECT count(*) FROM total WHERE host != 0", "DELETE FROM total WHERE (grain, start, program, host) IN (SELECT grain, start, program, host FROM total WHERE host != 0 ORDER BY grain, start LIMIT %d)"},
+	{90, "SELECT count(*) FROM news", "DELETE FROM news WHERE id IN (SELECT id FROM news ORDER BY id LIMIT %d)"},
+	{80, "SELECT count(*) FROM known WHERE kind = 5", "DELETE FROM known WHERE (kind, who, what) IN (SELECT kind, who, what FROM known WHERE kind = 5 ORDER BY last LIMIT %d)"},
+	{60, "SELECT count(*) FROM traffic", "DELETE FROM traffic WHERE (grain, interface, time) IN (SELECT grain, interface, time FROM traffic ORDER BY grain, time LIMIT %d)"},
+}
+
+// deleteTenth deletes a tenth of the largest hoard, and says how many rows.
+func (s *Store) deleteTenth(ctx context.Context) (all int64, err error) {
+	largest, rows := 0, int64(0)
+	for i, h := range hoards {
+		var n int64
+		if err := s.conn.QueryRowContext(background, h.count).Scan(&n); err != nil {
+			return 0, err
+		}
+		if n*h.bytes > rows*hoards[largest].bytes {
+			largest, rows = i, n
 		}
 	}
-	return 0, s.sweepDict(background)
+	for left := (rows + 9) / 10; left > 0 && ctx.Err() == nil; left -= chunk {
+		n, err := s.delete(fmt.Sprintf(hoards[largest].delete, min(left, chunk)))
+		if err != nil {
+			return all, err
+		}
+		all += n
+	}
+	return all, s.sweepDict(ctx)
 }
 
 // vacuum gives pages back that nothing needs, a few at a time. Some are kept for what comes, unless the file is too large.
@@ -164,11 +185,11 @@ func (s *Store) sweepDict(ctx context.Context) error {
 func (b *batch) sweepUnseen() error {
 	var oldest int64
 	err := b.store.conn.QueryRowContext(b.ctx, `SELECT min(coalesce((SELECT closed FROM connection ORDER BY id LIMIT 1), ?1),
-		coalesce((SELECT closed FROM listener ORDER BY id LIMIT 1), ?1))`, b.now).Scan(&oldest)
+		coalesce((SELECT closed FROM listener ORDER BY id LIMIT 1), ?1), coalesce((SELECT time FROM news ORDER BY id LIMIT 1), ?1))`, b.now).Scan(&oldest)
 	if err != nil {
 		return err
 	}
-	oldest -= (48 * time.Hour).Microseconds() // ids are remembered for a day without a note of it
+	oldest -= 2 * dictAge.Microseconds() // ids are remembered for so long without a note of it
 	for _, text := range []string{
 		"DELETE FROM process WHERE seen < ? AND id NOT IN (SELECT process FROM owners)",
 		"DELETE FROM host WHERE seen < ? AND id NOT IN (SELECT host FROM total)",

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"time"
 
 	"github.com/sockeye-net/sockeye/ifstat"
@@ -87,3 +88,48 @@ func (t *traffic) put(b *batch) error {
 }
 
 func (t *traffic) written() { clear(t.slots) }
+
+// Traffic is what an interface moved in a slot of time.
+type Traffic struct {
+	Time      time.Time     // the slot's beginning
+	Length    time.Duration // a second, a minute or an hour
+	Covered   time.Duration // how much of it was measured: rates are of that
+	Interface string        // empty for the machine's total, see ifstat.Total
+	NetNS     uint64
+	Kind      string
+
+	RxBytes, TxBytes, RxPackets, TxPackets uint64
+	Bad                                    uint64 // errors and drops, both ways
+}
+
+// Traffic calls yield with the slots of a length (a second, a minute or an hour) that begin in a time, by time and interface,
+// until it returns an error.
+func (r *Reader) Traffic(ctx context.Context, length time.Duration, from, to time.Time, yield func(*Traffic) error) error {
+	low, high := int64(0), int64(1)<<60
+	if !from.IsZero() {
+		low = from.Unix()
+	}
+	if !to.IsZero() {
+		high = to.Unix()
+	}
+	rows, err := r.db.QueryContext(ctx, `SELECT t.time, t.covered, i.name, i.netns, i.kind, t.rx_bytes, t.tx_bytes, t.rx_packets, t.tx_packets, t.bad
+		FROM interface i CROSS JOIN traffic t ON t.interface = i.id WHERE t.grain = ? AND t.time >= ? AND t.time < ? ORDER BY t.time, i.name, i.id`,
+		int64(length/time.Second), low, high)
+	if err != nil {
+		return wrap("read", r.path, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		x := Traffic{Length: length}
+		var at, covered, netns, rx, tx, rxp, txp, bad int64
+		if err := rows.Scan(&at, &covered, &x.Interface, &netns, &x.Kind, &rx, &tx, &rxp, &txp, &bad); err != nil {
+			return wrap("read", r.path, err)
+		}
+		x.Time, x.Covered, x.NetNS = time.Unix(at, 0), time.Duration(covered)*time.Microsecond, uint64(netns)
+		x.RxBytes, x.TxBytes, x.RxPackets, x.TxPackets, x.Bad = uint64(rx), uint64(tx), uint64(rxp), uint64(txp), uint64(bad)
+		if err := yield(&x); err != nil {
+			return err
+		}
+	}
+	return wrap("read", r.path, rows.Err())
+}
