@@ -94,7 +94,7 @@ func (e *Env) root() *cobra.Command {
 	root.Version = e.version()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.trafficCommand(), e.watchCommand(),
+	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.trafficCommand(), e.watchCommand(), e.historyCommand(),
 		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand())
 	return root
 }

@@ -48,6 +48,7 @@ type Group struct {
 	Place       *geoip.Location
 	Lives       uint64 // that have a moment in common with the time asked for; of totals: that began in it
 	Open        uint64 // of these, those that are open
+	Uncounted   uint64 // of these, those whose bytes the system did not tell; not known of totals
 	Bytes       watch.Bytes
 	First, Last time.Time // first beginning and last end; zero in totals
 }
@@ -121,22 +122,22 @@ func (k *keys) sum(p *plan) error {
 	} else {
 		with = ""
 	}
-	rows, err := k.reader.db.QueryContext(k.ctx, with+"SELECT key, count(*), sum(live), sum(rx), sum(tx), min(opened), max(CASE WHEN live THEN ? ELSE closed END) FROM ("+text+") GROUP BY key",
+	rows, err := k.reader.db.QueryContext(k.ctx, with+"SELECT key, count(*), sum(live), sum(rx), sum(tx), sum(basis = 0), min(opened), max(CASE WHEN live THEN ? ELSE closed END) FROM ("+text+") GROUP BY key",
 		append([]any{p.alive}, p.args...)...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, n, open, rx, tx, first, last int64
-		if err := rows.Scan(&id, &n, &open, &rx, &tx, &first, &last); err != nil {
+		var id, n, open, rx, tx, uncounted, first, last int64
+		if err := rows.Scan(&id, &n, &open, &rx, &tx, &uncounted, &first, &last); err != nil {
 			return err
 		}
 		name, place, err := k.name(id)
 		if err != nil {
 			return err
 		}
-		k.add(name, Group{Place: place, Lives: uint64(n), Open: uint64(open), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)},
+		k.add(name, Group{Place: place, Lives: uint64(n), Open: uint64(open), Uncounted: uint64(uncounted), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)},
 			First: time.UnixMicro(first), Last: time.UnixMicro(last)})
 	}
 	return rows.Err()
@@ -211,11 +212,14 @@ func (k *keys) life(l *Life) error {
 	default:
 		name = k.date(l.Opened)
 	}
-	open := uint64(0)
+	open, uncounted := uint64(0), uint64(0)
 	if l.Open {
 		open = 1
 	}
-	k.add(name, Group{Place: place, Lives: 1, Open: open, Bytes: l.Bytes, First: l.Opened, Last: l.Closed})
+	if l.Bytes.Basis == watch.NotCounted {
+		uncounted = 1
+	}
+	k.add(name, Group{Place: place, Lives: 1, Open: open, Uncounted: uncounted, Bytes: l.Bytes, First: l.Opened, Last: l.Closed})
 	return nil
 }
 
@@ -226,7 +230,7 @@ func (k *keys) add(name string, more Group) {
 		k.groups[name] = &more
 		return
 	}
-	g.Lives, g.Open = g.Lives+more.Lives, g.Open+more.Open
+	g.Lives, g.Open, g.Uncounted = g.Lives+more.Lives, g.Open+more.Open, g.Uncounted+more.Uncounted
 	g.Bytes.Sent, g.Bytes.Received = g.Bytes.Sent+more.Bytes.Sent, g.Bytes.Received+more.Bytes.Received
 	if more.First.Before(g.First) {
 		g.First = more.First

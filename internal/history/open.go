@@ -135,13 +135,8 @@ func inspect(path string) error {
 	if err != nil {
 		return err
 	}
-	have, app, err := versions(context.Background(), db)
-	switch {
-	case err != nil:
-	case app != applicationID && (app != 0 || have != 0 || !blank(context.Background(), db)):
-		err = ErrForeign
-	case have > version:
-		err = fmt.Errorf("%w: its schema is %d, this one knows %d", ErrNewer, have, version)
+	if _, err = ours(context.Background(), db); kindOf(err) == ErrReadOnly {
+		err = nil // a recorder was killed, and what it began has to be undone first, which is writing
 	}
 	return errors.Join(err, db.Close())
 }

@@ -198,7 +198,11 @@ func TestDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(120) {
+	seeds := uint64(30)
+	if testutil.CI() {
+		seeds = 150
+	}
+	for seed := range seeds {
 		harm(t, damage(whole, seed), fmt.Sprint("seed ", seed))
 	}
 }

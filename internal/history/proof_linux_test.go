@@ -410,3 +410,16 @@ func checkTraffic(t *testing.T, r *Reader, from time.Time) {
 		t.Errorf("bytes on lo by grain: %v", sums)
 	}
 }
+
+// TestKilledAtBirth kills recorders while they make the file.
+func TestKilledAtBirth(t *testing.T) {
+	for n := range 20 {
+		path := filepath.Join(t.TempDir(), "history.db")
+		told := kill(t, path, time.Duration(n*2+rand.IntN(3))*time.Millisecond)
+		s := openAfterKill(t, path)
+		if n, err := s.count(); err != nil || n < told {
+			t.Errorf("%d of %d, %v", n, told, err)
+		}
+		shut(t, s)
+	}
+}

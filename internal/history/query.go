@@ -95,7 +95,7 @@ func (r *Reader) plan(ctx context.Context, q Query, key string) (*plan, error) {
 	}
 	names := "c." + strings.ReplaceAll(lifeNames, ", ", ", c.")
 	if key != "" {
-		names = key + " AS key, c.opened, c.closed, c.rx, c.tx"
+		names = key + " AS key, c.opened, c.closed, c.rx, c.tx, c.basis"
 	}
 	if q.Listeners {
 		p.listeners(names, c)

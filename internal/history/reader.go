@@ -55,6 +55,10 @@ func OpenReader(path string) (*Reader, error) {
 	_ = f.Close()
 	r, err := openReader(path, "ro")
 	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code() == lib.SQLITE_READONLY_ROLLBACK {
+		// Only while it is made has a history a journal that is rolled back.
+		return nil, &OpError{Op: "open", Path: path, Kind: ErrNone, Err: err}
+	}
 	if errors.As(err, &e) && (e.Code()&0xff == lib.SQLITE_CANTOPEN || e.Code()&0xff == lib.SQLITE_READONLY) && !exists(path+"-wal") {
 		// Nobody writes, and this user may not make the log's index, which SQLite wants even for reading: then the file is
 		// what it is (sqlite.org/wal.html#read_only_databases).

@@ -66,7 +66,7 @@ CREATE TABLE total(grain INTEGER NOT NULL, start INTEGER NOT NULL, program INTEG
 
 // migrate brings the file to this program's version, each step whole or not at all.
 func migrate(ctx context.Context, db *sql.DB) error {
-	have, _, err := versions(ctx, db)
+	have, err := ours(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,19 @@ func step(ctx context.Context, db *sql.DB, from int) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// ours is the version of a file that is a history, or is still empty, and that this program knows.
+func ours(ctx context.Context, db *sql.DB) (have int, err error) {
+	have, app, err := versions(ctx, db)
+	switch {
+	case err != nil:
+	case app != applicationID && (app != 0 || have != 0 || !blank(ctx, db)):
+		err = ErrForeign
+	case have > version:
+		err = fmt.Errorf("%w: its schema is %d, this one knows %d", ErrNewer, have, version)
+	}
+	return have, err
 }
 
 func versions(ctx context.Context, db *sql.DB) (have, app int, err error) {
