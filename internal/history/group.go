@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -114,39 +115,65 @@ func (k *keys) sql() string {
 	return fmt.Sprintf("c.opened / %d", int64(quarter))
 }
 
+// sum adds up rows of lives.
 func (k *keys) sum(p *plan) error {
-	text := p.text
-	with := spans(p.q.From)
+	text, with := p.text, ""
 	if !p.q.Listeners {
+		with = spans(p.q.From)
 		text = text[len(with):]
-	} else {
-		with = ""
 	}
-	rows, err := k.reader.db.QueryContext(k.ctx, with+"SELECT key, count(*), sum(live), sum(rx), sum(tx), sum(basis = 0), min(opened), max(CASE WHEN live THEN ? ELSE closed END) FROM ("+text+") GROUP BY key",
-		append([]any{p.alive}, p.args...)...)
+	return k.read(with, "SELECT key, count(*) AS n, sum(live) AS open, sum(rx) AS rx, sum(tx) AS tx, sum(basis = 0) AS untold, min(opened) AS first,"+
+		" max(CASE WHEN live THEN ? ELSE closed END) AS last FROM ("+text+") GROUP BY key", append([]any{p.alive}, p.args...)...)
+}
+
+// joined puts to sums by host what is known of each, or adds them up by place: there are far fewer of them.
+func (k *keys) joined(sums string) string {
+	switch k.by {
+	case ByHost:
+		return "SELECT g.*, h.addr, h.zone, h.place FROM (" + sums + ") g LEFT JOIN host h ON h.id = g.key"
+	case ByCountry, BySystem:
+		return "SELECT coalesce(h.place, 0), sum(n), sum(open), sum(rx), sum(tx), sum(untold), min(first), max(last), NULL, NULL, NULL FROM (" +
+			sums + ") g LEFT JOIN host h ON h.id = g.key GROUP BY 1"
+	}
+	return "SELECT g.*, NULL, NULL, NULL FROM (" + sums + ") g"
+}
+
+// read adds what a query for sums gives.
+func (k *keys) read(with, sums string, args ...any) error {
+	rows, err := k.reader.db.QueryContext(k.ctx, with+k.joined(sums), args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	k.reader.mu.Lock()
+	defer k.reader.mu.Unlock()
 	for rows.Next() {
-		var id, n, open, rx, tx, uncounted, first, last int64
-		if err := rows.Scan(&id, &n, &open, &rx, &tx, &uncounted, &first, &last); err != nil {
+		var id, n, open, rx, tx, untold, first, last int64
+		var addr []byte
+		var zone sql.NullString
+		var place sql.NullInt64
+		if err := rows.Scan(&id, &n, &open, &rx, &tx, &untold, &first, &last, &addr, &zone, &place); err != nil {
 			return err
 		}
-		name, place, err := k.name(id)
+		h := readHost{addr: addr, zone: zone.String}
+		if h.place, err = k.reader.place(k.ctx, place.Int64); err != nil {
+			return err
+		}
+		name, where, err := k.name(id, &h)
 		if err != nil {
 			return err
 		}
-		k.add(name, Group{Place: place, Lives: uint64(n), Open: uint64(open), Uncounted: uint64(uncounted), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)},
-			First: time.UnixMicro(first), Last: time.UnixMicro(last)})
+		g := Group{Place: where, Lives: uint64(n), Open: uint64(open), Uncounted: uint64(untold), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)}}
+		if first != 0 {
+			g.First, g.Last = time.UnixMicro(first), time.UnixMicro(last)
+		}
+		k.add(name, g)
 	}
 	return rows.Err()
 }
 
-// name is the group of an id.
-func (k *keys) name(id int64) (string, *geoip.Location, error) {
-	k.reader.mu.Lock()
-	defer k.reader.mu.Unlock()
+// name is the group of an id: of a program, a place, a port or a quarter of an hour; hosts have none but themselves.
+func (k *keys) name(id int64, h *readHost) (string, *geoip.Location, error) {
 	switch k.by {
 	case ByProcess, ByUnit:
 		p, err := k.reader.program(k.ctx, id)
@@ -154,10 +181,13 @@ func (k *keys) name(id int64) (string, *geoip.Location, error) {
 			return p.unit, nil, err
 		}
 		return p.name, nil, err
-	case ByHost, ByCountry, BySystem:
-		h, err := k.reader.host(k.ctx, id)
-		name, place := k.place(h.hostAddr(), h.place)
-		return name, place, err
+	case ByHost:
+		name, where := k.place(h.hostAddr(), h.place)
+		return name, where, nil
+	case ByCountry, BySystem:
+		where, err := k.reader.place(k.ctx, id)
+		name, where := k.area(where)
+		return name, where, err
 	case ByPort:
 		return strconv.FormatInt(id, 10), nil, nil
 	}
@@ -173,20 +203,22 @@ func (k *keys) date(t time.Time) string {
 
 // place is the group of a remote host. What is not shown of it is left out.
 func (k *keys) place(a netip.Addr, l *geoip.Location) (string, *geoip.Location) {
-	if !a.IsValid() || a.IsUnspecified() {
+	switch {
+	case !a.IsValid() || a.IsUnspecified():
 		return "", nil
-	}
-	switch k.by {
-	case ByHost:
+	case k.by == ByHost:
 		return a.String(), l
-	case ByCountry:
-		if l == nil {
-			return "", nil
-		}
-		return cmp.Or(l.ISO, l.Country, l.Special), &geoip.Location{Country: l.Country, ISO: l.ISO}
 	}
-	if l == nil || l.ASN == 0 {
+	return k.area(l)
+}
+
+// area is the country or the autonomous system of a place.
+func (k *keys) area(l *geoip.Location) (string, *geoip.Location) {
+	switch {
+	case l == nil, k.by == BySystem && l.ASN == 0:
 		return "", nil
+	case k.by == ByCountry:
+		return cmp.Or(l.ISO, l.Country, l.Special), &geoip.Location{Country: l.Country, ISO: l.ISO}
 	}
 	return "AS" + strconv.Itoa(int(l.ASN)), &geoip.Location{ASN: l.ASN, Org: l.Org}
 }
@@ -282,28 +314,10 @@ func (r *Reader) totals(ctx context.Context, q Query, by By) ([]Group, bool, err
 		which = "c.program = 0 AND c.remote != 0"
 	}
 	k := newKeys(r, ctx, by, q.location())
-	return k.fromTotals(fmt.Sprintf("SELECT %s, sum(rx), sum(tx), sum(opened) FROM (SELECT grain, start, program, host AS remote, rx, tx, opened FROM total) c"+
-		" WHERE grain = ? AND start BETWEEN ? AND ? AND %s AND (%s) GROUP BY 1", k.sql(), which, c.or("1")), append([]any{grain, first, last}, c.args...)...)
-}
-
-func (k *keys) fromTotals(text string, args ...any) ([]Group, bool, error) {
-	rows, err := k.reader.db.QueryContext(k.ctx, text, args...)
-	if err != nil {
-		return nil, false, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id, rx, tx, opened int64
-		if err := rows.Scan(&id, &rx, &tx, &opened); err != nil {
-			return nil, false, err
-		}
-		name, place, err := k.name(id)
-		if err != nil {
-			return nil, false, err
-		}
-		k.add(name, Group{Place: place, Lives: uint64(opened), Bytes: watch.Bytes{Sent: uint64(tx), Received: uint64(rx)}})
-	}
-	return k.sorted(), true, rows.Err()
+	err = k.read("", fmt.Sprintf("SELECT %s AS key, sum(opened) AS n, 0 AS open, sum(rx) AS rx, sum(tx) AS tx, 0 AS untold, 0 AS first, 0 AS last"+
+		" FROM (SELECT grain, start, program, host AS remote, rx, tx, opened FROM total) c WHERE grain = ? AND start BETWEEN ? AND ? AND %s AND (%s) GROUP BY 1",
+		k.sql(), which, c.or("1")), append([]any{grain, first, last}, c.args...)...)
+	return k.sorted(), true, err
 }
 
 // wholeTime reports whether a time is whole months or whole days, and which; grain 0 is neither. The last may still go on.
