@@ -25,6 +25,7 @@ type Reader struct {
 	db   *sql.DB
 
 	mu        sync.Mutex
+	lookups   map[string]*sql.Stmt
 	processes map[int64]*netstat.Process
 	details   map[*netstat.Process]Details
 	programs  map[int64]program
@@ -107,12 +108,35 @@ func (r *Reader) check(ctx context.Context) error {
 
 // forget drops what was remembered of the dictionaries.
 func (r *Reader) forget() {
+	r.lookups = make(map[string]*sql.Stmt)
 	r.processes, r.details = make(map[int64]*netstat.Process), make(map[*netstat.Process]Details)
 	r.programs, r.places, r.hosts = make(map[int64]program), make(map[int64]*geoip.Location), make(map[int64]readHost)
 }
 
 // Close ends reading.
-func (r *Reader) Close() error { return wrap("close", r.path, r.db.Close()) }
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, st := range r.lookups {
+		errs = append(errs, st.Close())
+	}
+	clear(r.lookups)
+	return wrap("close", r.path, errors.Join(append(errs, r.db.Close())...))
+}
+
+// lookup finds an entry of a dictionary. Its statement is prepared once: that takes longer than the rest.
+func (r *Reader) lookup(ctx context.Context, text string, id int64, scan func(scanner) error) error {
+	st := r.lookups[text]
+	if st == nil {
+		var err error
+		if st, err = r.db.PrepareContext(ctx, text); err != nil {
+			return err
+		}
+		r.lookups[text] = st
+	}
+	return scan(st.QueryRowContext(ctx, id))
+}
 
 // Path is that of the file.
 func (r *Reader) Path() string { return r.path }
@@ -197,7 +221,9 @@ func (r *Reader) process(ctx context.Context, id int64) (*netstat.Process, error
 	p := new(netstat.Process)
 	var d Details
 	var began, prog int64
-	err := r.db.QueryRowContext(ctx, "SELECT program, pid, started, cmdline, user FROM process WHERE id = ?", id).Scan(&prog, &p.PID, &began, &d.Cmdline, &d.User)
+	err := r.lookup(ctx, "SELECT program, pid, started, cmdline, user FROM process WHERE id = ?", id, func(row scanner) error {
+		return row.Scan(&prog, &p.PID, &began, &d.Cmdline, &d.User)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -221,7 +247,9 @@ func (r *Reader) program(ctx context.Context, id int64) (program, error) {
 	if ok || id == 0 {
 		return p, nil
 	}
-	err := r.db.QueryRowContext(ctx, "SELECT name, exe, unit FROM program WHERE id = ?", id).Scan(&p.name, &p.exe, &p.unit)
+	err := r.lookup(ctx, "SELECT name, exe, unit FROM program WHERE id = ?", id, func(row scanner) error {
+		return row.Scan(&p.name, &p.exe, &p.unit)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -235,7 +263,9 @@ func (r *Reader) host(ctx context.Context, id int64) (readHost, error) {
 		return h, nil
 	}
 	var where int64
-	err := r.db.QueryRowContext(ctx, "SELECT addr, zone, place FROM host WHERE id = ?", id).Scan(&h.addr, &h.zone, &where)
+	err := r.lookup(ctx, "SELECT addr, zone, place FROM host WHERE id = ?", id, func(row scanner) error {
+		return row.Scan(&h.addr, &h.zone, &where)
+	})
 	if err == nil {
 		h.place, err = r.place(ctx, where)
 	}
@@ -253,7 +283,14 @@ func (r *Reader) place(ctx context.Context, id int64) (*geoip.Location, error) {
 	if l := r.places[id]; l != nil || id == 0 {
 		return l, nil
 	}
-	p, err := scanPlace(r.db.QueryRowContext(ctx, "SELECT "+placeNames+" FROM place WHERE id = ?", id))
+	var p place
+	err := r.lookup(ctx, "SELECT "+placeNames+" FROM place WHERE id = ?", id, func(row scanner) (err error) {
+		p, err = scanPlace(row)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
