@@ -106,7 +106,7 @@ func TestHistoryAnswers(t *testing.T) {
 	w.check(t, "history --from today --to yesterday", exitUnknown, "sockeye: --from is not before --to\n")
 	w.check(t, "history --by colour", exitUnknown, `sockeye: --by is one of process, unit, host, country, asn, port, day, month, not "colour"`+"\n")
 	w.check(t, "history --interfaces port = 1", exitUnknown, "sockeye: --interfaces takes no filter\n")
-	w.check(t, "history --file /nonexistent/history.db", exitUnknown, "sockeye: history: open /nonexistent/history.db: there is no history\n")
+	w.check(t, "history --file /nonexistent/history.db", exitUnknown, "sockeye: history: open "+filepath.Clean("/nonexistent/history.db")+": there is no history\n")
 	w.vars["SOCKEYE_HISTORY"] = path + ".not"
 	w.check(t, "history", exitUnknown, "sockeye: there is no history at "+path+".not; sockeye serve records one\n")
 	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 8192), 0o600); err != nil {

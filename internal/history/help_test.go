@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -176,7 +177,14 @@ func reader(t testing.TB, path string) *Reader {
 	return r
 }
 
-func newFile(t testing.TB) string { return filepath.Join(t.TempDir(), "a b%20#?.db") }
+// newFile is a path with what means something in a URI, as far as the system takes it in names.
+func newFile(t testing.TB) string {
+	name := "a b%20#?.db"
+	if runtime.GOOS == "windows" {
+		name = "a b%20#&.db"
+	}
+	return filepath.Join(t.TempDir(), name)
+}
 
 func filter(t testing.TB, text string, names *view.Names) *view.Filter {
 	t.Helper()
