@@ -49,9 +49,7 @@ func (m *maker) Next(context.Context) (*watch.Report, error) {
 	for range min(m.each, m.left) {
 		m.connection()
 	}
-	if m.random.IntN(50) == 0 {
-		m.listener()
-	}
+	m.listener()
 	m.left -= m.each
 	return &m.report, nil
 }

@@ -21,7 +21,7 @@ type Limits struct {
 	Lives  time.Duration // connections and listeners, from their end on: 92 days
 	Days   time.Duration // totals by day: 400 days
 	Months time.Duration // totals by month, interfaces by hour: 10 years
-	Size   int64         // of the file in bytes: 2 GiB. Above it the oldest lives go first, then totals
+	Size   int64         // of the file in bytes: 4 GiB, a month of ten million connections. Above it the oldest lives go first, then totals
 }
 
 const day = 24 * time.Hour
@@ -36,7 +36,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	if l.Size == 0 {
-		l.Size = 2 << 30
+		l.Size = 4 << 30
 	}
 	return l
 }
