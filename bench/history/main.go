@@ -1,0 +1,126 @@
+// Command history measures what recording costs, and how long three questions take over a month's table.
+//
+//	go run ./bench/history                 # a million connections; 10 million is the figure of record
+//	go run ./bench/history -n 10000000 -dir /var/tmp
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/sockeye-net/sockeye/internal/history"
+	"github.com/sockeye-net/sockeye/internal/view"
+)
+
+// The targets.
+const (
+	askTarget    = 300 * time.Millisecond
+	recordTarget = 10.0 // percent of a core
+)
+
+func main() {
+	n := flag.Int("n", 1_000_000, "connections in the table")
+	seed := flag.Uint64("seed", 1, "of the maker")
+	rounds := flag.Int("rounds", 5, "times that each question is asked, each by a new reader")
+	seconds := flag.Int("seconds", 60, "of recording, at the pace of a clock that is not waited for")
+	rate := flag.Int("rate", 500, "connections a second")
+	dir := flag.String("dir", "", "where the files are made; default: a temporary folder")
+	flag.Parse()
+	if err := measure(*n, *seed, *rounds, *seconds, *rate, *dir); err != nil {
+		fmt.Fprintln(os.Stderr, "history:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(n int, seed uint64, rounds, seconds, rate int, dir string) error {
+	dir, err := os.MkdirTemp(dir, "sockeye-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for _, fresh := range []bool{false, true} {
+		if err := recording(filepath.Join(dir, fmt.Sprintf("record-%v.db", fresh)), seed, seconds, rate, fresh); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(dir, "month.db")
+	began := time.Now()
+	end, err := fill(path, seed, n)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nA month of %d connections, made in %v: %d MB, %d bytes a connection.\n\n", n, time.Since(began).Round(time.Second), info.Size()>>20, info.Size()/int64(n))
+	fmt.Println("| question | answers | median | slowest | target |\n|---|---|---|---|---|")
+	for _, q := range questions(end) {
+		if err := ask(path, q, rounds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// question is one of the three, and what is near to it.
+type question struct {
+	text   string
+	filter string
+	query  history.Query
+	by     history.By // 0: lives
+}
+
+func questions(end time.Time) []question {
+	day := time.Date(end.Year(), end.Month(), end.Day(), 0, 0, 0, 0, end.Location())
+	month := time.Date(end.Year(), end.Month(), 1, 0, 0, 0, 0, end.Location())
+	three := day.Add(-9 * time.Hour)
+	return []question{
+		{"who was on port 443 yesterday at three", "port = 443", history.Query{From: three, To: three.Add(time.Minute)}, 0},
+		{"which hosts did p3 talk to this month", "process = p3", history.Query{From: month}, history.ByHost},
+		{"what listened here that does not now", "", history.Query{Listeners: true, Gone: true}, 0},
+		{"who talked to one host, ever", "dst 100.64.0.9", history.Query{}, 0},
+		{"everything yesterday from three to four", "", history.Query{From: three, To: three.Add(time.Hour)}, 0},
+		{"yesterday by country", "", history.Query{From: day.AddDate(0, 0, -1), To: day}, history.ByCountry},
+		{"the last week by port", "", history.Query{From: end.AddDate(0, 0, -7)}, history.ByPort},
+	}
+}
+
+func ask(path string, q question, rounds int) error {
+	var times []time.Duration
+	answers := 0
+	for range rounds {
+		began := time.Now()
+		n, err := answer(path, q)
+		if err != nil {
+			return err
+		}
+		times, answers = append(times, time.Since(began)), n
+	}
+	slices.Sort(times)
+	fmt.Printf("| %s | %d | %v | %v | %v |\n", q.text, answers, times[len(times)/2].Round(100*time.Microsecond), times[len(times)-1].Round(100*time.Microsecond), askTarget)
+	return nil
+}
+
+func answer(path string, q question) (n int, err error) {
+	r, err := history.OpenReader(path)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	q.query.Names = new(view.Names)
+	if q.query.Filter, err = view.ParseFilter(q.filter, q.query.Names); err != nil {
+		return 0, err
+	}
+	if q.by != 0 {
+		groups, _, err := r.Groups(context.Background(), q.query, q.by)
+		return len(groups), err
+	}
+	err = r.Lives(context.Background(), q.query, func(*history.Life) error { n++; return nil })
+	return n, err
+}

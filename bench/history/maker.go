@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/sockeye-net/sockeye/geoip"
+	"github.com/sockeye-net/sockeye/internal/history"
+	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
+)
+
+// maker is a source of connections: 40 programs, of which a few make most; ports 443, 80, 22 and others; lives from
+// milliseconds to days. Its clock goes as fast as it is asked.
+type maker struct {
+	random *rand.Rand
+	now    time.Time
+	step   time.Duration
+	each   int // connections a step
+	left   int // connections
+	hosts  int // how many there are; 0: each connection has one of its own
+	number uint64
+	procs  []*netstat.Process
+	report watch.Report
+}
+
+func newMaker(seed uint64, begin time.Time, step time.Duration, each, n, hosts int) *maker {
+	m := &maker{random: rand.New(rand.NewPCG(seed, 7)), now: begin, step: step, each: each, left: n, hosts: hosts}
+	for i := range 40 {
+		m.procs = append(m.procs, &netstat.Process{PID: 1000 + i, Name: fmt.Sprint("p", i), Module: fmt.Sprintf("p%d.service", i), Started: begin})
+	}
+	return m
+}
+
+func (m *maker) Flows(func(*watch.Flow) bool) {}
+
+// Next tells of connections when they end: recording one costs the same however long it lived, unless it is still open.
+func (m *maker) Next(context.Context) (*watch.Report, error) {
+	if m.left <= 0 {
+		return nil, watch.ErrClosed
+	}
+	m.now = m.now.Add(m.step)
+	m.report.Events, m.report.Time, m.report.Elapsed = m.report.Events[:0], m.now, m.step
+	for range min(m.each, m.left) {
+		m.connection()
+	}
+	m.listener()
+	m.left -= m.each
+	return &m.report, nil
+}
+
+func (m *maker) connection() {
+	m.number++
+	host := int(m.number)
+	if m.hosts > 0 {
+		host = int(math.Pow(m.random.Float64(), 3) * float64(m.hosts)) // some are met often
+	}
+	remote := netip.AddrFrom4([4]byte{100, 64 + byte(host>>16&63), byte(host >> 8), byte(host)})
+	p := m.procs[int(math.Pow(m.random.Float64(), 2)*float64(len(m.procs)))]
+	port := [...]uint16{443, 443, 443, 80, 22, 8443, 5432, 53}[m.random.IntN(8)]
+	s := netstat.Socket{Proto: netstat.TCP, State: netstat.Established, Cookie: m.number, NetNS: 1, HasUID: true,
+		Local: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), uint16(32768+m.number%28000)), Remote: netip.AddrPortFrom(remote, port),
+		Owners: []netstat.Owner{{Process: p}}}
+	life := time.Duration(math.Exp(m.random.NormFloat64()*3) * float64(time.Second))
+	end := m.now.Add(-time.Duration(m.random.Int64N(int64(m.step))))
+	m.report.Events = append(m.report.Events, watch.Event{Kind: watch.Closed, Source: watch.FromBPF, Time: end, Since: end.Add(-life), Socket: s,
+		OwnerFrom: watch.OwnerActed, Bytes: watch.Bytes{Sent: uint64(m.random.IntN(1e4)), Received: uint64(m.random.IntN(1e6)), Basis: watch.FromTCPInfo}})
+}
+
+func (m *maker) listener() {
+	m.number++
+	s := netstat.Socket{Proto: netstat.TCP, State: netstat.Listen, Cookie: m.number, NetNS: 1, Owners: []netstat.Owner{{Process: m.procs[m.random.IntN(40)]}},
+		Local: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(m.random.IntN(1000))), Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), 0)}
+	m.report.Events = append(m.report.Events, watch.Event{Kind: watch.ListenerVanished, Source: watch.FromBPF, Time: m.now, Since: m.now.Add(-time.Hour), Socket: s})
+}
+
+func places(a netip.Addr) *geoip.Location {
+	b := a.As4()
+	return &geoip.Location{Addr: a, ISO: string([]byte{'A' + b[3]%20, 'A' + b[2]%10}), Country: fmt.Sprint("country ", b[3]%20), ASN: 64500 + uint32(b[2]), Source: "made"}
+}
+
+func details(p *netstat.Process) (netstat.Details, error) {
+	return netstat.Details{Exe: "/usr/bin/" + p.Name, Args: []string{p.Name, "--serve"}, User: "made"}, nil
+}
+
+// record runs a maker into a file.
+func record(path string, m *maker) error {
+	s, err := history.Open(history.Config{Path: path, Now: func() time.Time { return m.now }, Limits: history.Limits{Size: -1}})
+	if err != nil {
+		return err
+	}
+	err = history.Record(context.Background(), s, history.Recording{Sockets: m, Places: places, Details: details})
+	if errors.Is(err, watch.ErrClosed) {
+		err = nil
+	}
+	return errors.Join(err, s.Close())
+}
+
+// fill makes a month of connections, that ends in the afternoon of the month's last day.
+func fill(path string, seed uint64, n int) (end time.Time, err error) {
+	begin := time.Date(2026, 10, 1, 0, 0, 0, 0, time.Local)
+	end = time.Date(2026, 10, 31, 16, 0, 0, 0, time.Local)
+	const each = 5000
+	m := newMaker(seed, begin, end.Sub(begin)/time.Duration(max(n/each, 1)), each, n, 50_000)
+	return end, record(path, m)
+}

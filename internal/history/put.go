@@ -1,0 +1,276 @@
+package history
+
+import (
+	"time"
+
+	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
+)
+
+// put writes everything that has changed.
+func (r *recorder) put(b *batch, last bool) error {
+	r.news = nil
+	if err := r.putSession(b, last); err != nil {
+		return err
+	}
+	for _, g := range r.gaps {
+		if _, err := b.exec("INSERT INTO gap(time, lost, why) VALUES (?, ?, ?)", g.time, int64(g.lost), g.why); err != nil {
+			return err
+		}
+	}
+	for _, o := range r.old {
+		if err := b.endOld(o); err != nil {
+			return err
+		}
+	}
+	sums := make(totals)
+	for _, e := range r.book.dirty {
+		if err := r.putEntry(b, e, sums); err != nil {
+			return err
+		}
+	}
+	if err := b.addTotals(sums); err != nil {
+		return err
+	}
+	return r.traffic.put(b)
+}
+
+// putSession says that the recorder lives.
+func (r *recorder) putSession(b *batch, last bool) (err error) {
+	ended := int64(0)
+	if last {
+		ended = b.now
+	}
+	if r.session != 0 {
+		n, err := b.exec("UPDATE session SET alive = max(alive, ?), ended = ? WHERE id = ?", b.now, ended, r.session)
+		if err != nil || n > 0 {
+			return err
+		}
+	}
+	r.session, err = b.id("INSERT INTO session(started, alive, ended, boot, host) VALUES (?, ?, ?, ?, ?) RETURNING id",
+		b.now, b.now, ended, b.store.cfg.Boot, b.store.cfg.Host)
+	return err
+}
+
+// ids are what a life refers to.
+type ids struct{ local, remote, program, process, owners int64 }
+
+func (b *batch) ids(e *entry) (i ids, remote host, err error) {
+	own, err := b.host(e.socket.Local.Addr())
+	if err == nil {
+		remote, err = b.host(e.socket.Remote.Addr())
+	}
+	if err != nil {
+		return i, remote, err
+	}
+	i.local, i.remote = own.id, remote.id
+	if len(e.owners) == 0 {
+		i.program, err = b.program(program{unit: e.socket.Module})
+		return i, remote, err
+	}
+	if i.process, err = b.process(e.owners[0]); err == nil {
+		i.program, err = b.program(e.owners[0].program)
+	}
+	if err == nil {
+		i.owners, err = b.ownerSet(e.owners)
+	}
+	return i, remote, err
+}
+
+// putEntry writes a life to where it belongs.
+func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
+	i, remote, err := b.ids(e)
+	if err != nil {
+		return err
+	}
+	if err := r.learn(b, e, i, remote); err != nil {
+		return err
+	}
+	sums.add(r.store.cfg.Now().Location(), b.now, e, i)
+	if e.closed == 0 {
+		if e.id == 0 {
+			r.lastID++
+			e.id = r.lastID
+		}
+		_, err = b.exec(replaceLive, append([]any{e.id, int64(e.socket.Cookie)}, e.values(i)...)...)
+		return err
+	}
+	into := insertConnection
+	if e.socket.State == netstat.Listen {
+		into = insertListener
+	}
+	if _, err = b.exec(into, e.values(i)...); err == nil && e.stored && e.id != 0 {
+		_, err = b.exec("DELETE FROM live WHERE id = ?", e.id)
+	}
+	return err
+}
+
+// values are those of lifeNames.
+func (e *entry) values(i ids) []any {
+	s := &e.socket
+	span, uid := 0, int64(-1)
+	if e.closed != 0 {
+		span = spanOf(time.Duration(e.closed-e.opened) * time.Microsecond)
+	}
+	if s.HasUID {
+		uid = int64(s.UID)
+	}
+	return []any{span, e.opened, e.closed, int64(e.flags), int64(s.Proto), family(s), int64(s.State),
+		i.local, int64(s.Local.Port()), i.remote, int64(s.Remote.Port()), i.program, i.process, i.owners,
+		uid, int64(s.NetNS), int64(e.bytes.Received), int64(e.bytes.Sent), int64(e.bytes.Basis), int64(e.source), int64(e.ownerFrom), int64(s.Missing)}
+}
+
+// Grains of totals. They are by the calendar where the recorder runs; a start is 20261121 or 202611.
+const (
+	byDay   = 1
+	byMonth = 2
+)
+
+func dayOf(t time.Time) int64   { return int64(t.Year()*10000 + int(t.Month())*100 + t.Day()) }
+func monthOf(t time.Time) int64 { return int64(t.Year()*100 + int(t.Month())) }
+
+type totalKey struct{ grain, start, program, host int64 }
+
+type sum struct{ rx, tx, opened, closed int64 }
+
+// totals are by program (host 0), by host (program 0), and by month also by both.
+type totals map[totalKey]*sum
+
+func (t totals) add(zone *time.Location, now int64, e *entry, i ids) {
+	if e.socket.State == netstat.Listen {
+		return
+	}
+	more := sum{rx: beyond(e.bytes.Received, e.counted.Received), tx: beyond(e.bytes.Sent, e.counted.Sent)}
+	when := now
+	if e.closed != 0 {
+		more.closed, when = 1, e.closed
+	}
+	if !e.known {
+		more.opened = 1
+	}
+	if more == (sum{}) {
+		return
+	}
+	at := time.UnixMicro(when).In(zone)
+	day, month := dayOf(at), monthOf(at)
+	t.plus(totalKey{byDay, day, i.program, 0}, more)
+	t.plus(totalKey{byMonth, month, i.program, 0}, more)
+	if a := e.socket.Remote.Addr(); !a.IsValid() || a.Unmap().IsUnspecified() {
+		return
+	}
+	t.plus(totalKey{byDay, day, 0, i.remote}, more)
+	t.plus(totalKey{byMonth, month, 0, i.remote}, more)
+	if i.program != 0 {
+		t.plus(totalKey{byMonth, month, i.program, i.remote}, more)
+	}
+}
+
+func (t totals) plus(k totalKey, more sum) {
+	s := t[k]
+	if s == nil {
+		s = new(sum)
+		t[k] = s
+	}
+	s.rx, s.tx, s.opened, s.closed = s.rx+more.rx, s.tx+more.tx, s.opened+more.opened, s.closed+more.closed
+}
+
+// beyond is what was not counted yet. What is counted at the end can be less than while it lived (see watch.Basis).
+func beyond(all, counted uint64) int64 {
+	if all < counted {
+		return 0
+	}
+	return int64(all - counted)
+}
+
+func (b *batch) addTotals(t totals) error {
+	for k, s := range t {
+		_, err := b.exec(`INSERT INTO total(grain, start, program, host, rx, tx, opened, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx, opened = opened + excluded.opened, closed = closed + excluded.closed`,
+			k.grain, k.start, k.program, k.host, s.rx, s.tx, s.opened, s.closed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldLife is what an earlier recorder left open.
+type oldLife struct {
+	id, opened, end  int64
+	flags            Flags
+	bytes            watch.Bytes
+	listens, matches bool
+}
+
+// left reads what was open when the last recorder ended, by cookie in this boot; the rest under keys that nothing has. last
+// is the highest id there.
+func (s *Store) left() (old map[cookieKey]oldLife, last int64, err error) {
+	ctx := background
+	rows, err := s.conn.QueryContext(ctx, `SELECT l.id, l.cookie, l.netns, l.opened, l.flags, l.state, l.rx, l.tx, l.basis,
+		coalesce((SELECT alive FROM session ORDER BY id DESC LIMIT 1), 0), coalesce((SELECT boot FROM session ORDER BY id DESC LIMIT 1), '') FROM live l`)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	old = make(map[cookieKey]oldLife)
+	for rows.Next() {
+		var o oldLife
+		var cookie, netns, rx, tx int64
+		var state netstat.State
+		var boot string
+		if err := rows.Scan(&o.id, &cookie, &netns, &o.opened, &o.flags, &state, &rx, &tx, &o.bytes.Basis, &o.end, &boot); err != nil {
+			return nil, 0, err
+		}
+		o.bytes.Received, o.bytes.Sent, o.end = uint64(rx), uint64(tx), max(o.end, o.opened)
+		o.listens, o.matches = state == netstat.Listen, cookie != 0 && boot != "" && boot == s.cfg.Boot
+		key := cookieKey{uint64(netns), uint64(cookie)}
+		if !o.matches {
+			key = cookieKey{^uint64(0), uint64(o.id)}
+		}
+		old[key], last = o, max(last, o.id)
+	}
+	return old, last, rows.Err()
+}
+
+// first is when something was first recorded here: now, if nothing was.
+func (s *Store) first() (time.Time, error) {
+	var at int64
+	err := s.conn.QueryRowContext(background, "SELECT coalesce((SELECT started FROM session ORDER BY id LIMIT 1), 0)").Scan(&at)
+	if at == 0 {
+		return s.cfg.Now(), err
+	}
+	return time.UnixMicro(at), err
+}
+
+// adopt goes on with a life that an earlier recorder began.
+func (r *recorder) adopt(n *entry) {
+	key := cookieKey{n.socket.NetNS, n.socket.Cookie}
+	o, ok := r.old[key]
+	if !ok || !o.matches || o.listens != (n.socket.State == netstat.Listen) {
+		return
+	}
+	delete(r.old, key)
+	n.id, n.stored, n.known = o.id, true, true
+	n.opened, n.flags = o.opened, o.flags
+	n.counted = o.bytes
+	if n.base.Received < o.bytes.Received || n.base.Sent < o.bytes.Sent { // not counted by the kernel
+		n.base = o.bytes
+	}
+	n.bytes = n.base
+	n.bytes.Basis = o.bytes.Basis
+}
+
+// endOld ends what was open when the last recorder ended, and is not there any more: when it was last known to be there.
+func (b *batch) endOld(o oldLife) error {
+	into := "connection"
+	if o.listens {
+		into = "listener"
+	}
+	span := spanOf(time.Duration(o.end-o.opened) * time.Microsecond)
+	_, err := b.exec("INSERT INTO "+into+"("+lifeNames+`) SELECT ?, opened, ?, flags | ?, proto, family, state, local, lport, remote, rport,
+		program, process, owners, uid, netns, rx, tx, basis, source, owner_from, missing FROM live WHERE id = ?`, span, o.end, int64(EndUnknown), o.id)
+	if err == nil {
+		_, err = b.exec("DELETE FROM live WHERE id = ?", o.id)
+	}
+	return err
+}
