@@ -95,7 +95,7 @@ func (e *Env) root() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.trafficCommand(), e.watchCommand(),
-		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand())
+		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.serveCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand())
 	return root
 }
 
