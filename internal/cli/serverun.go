@@ -102,9 +102,6 @@ func (r *serveRun) listen() error {
 		return fmt.Errorf("--addr %s: %w", r.flags.addr, err)
 	}
 	r.listener, r.addr = l, l.Addr()
-	if r.cert != nil {
-		r.listener = tls.NewListener(l, r.cert.Config())
-	}
 	r.opened = append(r.opened, r.listener)
 	return nil
 }
@@ -201,7 +198,11 @@ func (r *serveRun) taps() []web.Tap {
 }
 
 func (r *serveRun) serverConfig() web.Config {
-	return web.Config{Hub: r.hub, Keys: r.keys, Open: r.loopback(), TLS: r.cert != nil, Hosts: r.flags.hosts, ReadOnly: r.flags.readOnly,
+	var secure *tls.Config
+	if r.cert != nil {
+		secure = r.cert.Config()
+	}
+	return web.Config{Hub: r.hub, Keys: r.keys, Open: r.loopback(), TLS: secure, Hosts: r.flags.hosts, ReadOnly: r.flags.readOnly,
 		Metrics: r.metrics, OpenMetrics: r.flags.metricsOpen, Version: r.env.plainVersion(), Errors: r.env.note,
 		Actions: map[string]web.Action{"reload": func(context.Context, json.RawMessage) (any, error) { return nil, r.reload() }}}
 }

@@ -44,7 +44,7 @@ func (s *Server) setHeaders(h http.Header) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Authorization")
-	if s.cfg.TLS {
+	if s.cfg.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
@@ -108,6 +108,6 @@ func (s *Server) checkOrigin(r *http.Request) error {
 
 func (s *Server) sameOrigin(origin, host string) bool {
 	u, err := url.Parse(origin)
-	scheme := map[bool]string{false: "http", true: "https"}[s.cfg.TLS]
+	scheme := map[bool]string{false: "http", true: "https"}[s.cfg.TLS != nil]
 	return err == nil && u.Scheme == scheme && u.Host != "" && strings.EqualFold(u.Host, host) && u.Path == "" && u.RawQuery == ""
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,10 +20,10 @@ import (
 type Config struct {
 	Hub      *Hub
 	Keys     *Keys
-	Open     bool     // who has no token may see what Public allows; else nothing
-	TLS      bool     // requests come by TLS
-	Hosts    []string // names that this server is called by, beside localhost and its addresses
-	ReadOnly bool     // nothing can be changed through it
+	Open     bool        // who has no token may see what Public allows; else nothing
+	TLS      *tls.Config // nil: requests come in the clear
+	Hosts    []string    // names that this server is called by, beside localhost and its addresses
+	ReadOnly bool        // nothing can be changed through it
 	Metrics  http.Handler
 	// OpenMetrics lets everyone read the metrics, which say what programs do.
 	OpenMetrics bool
@@ -94,8 +95,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	server := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: answerTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: log.New(errorLog{s.cfg.Errors}, "", 0), Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true) // one protocol: the limits above are those of its connections
+	l = limit(l, maxConnections)
+	if s.cfg.TLS != nil {
+		l = tls.NewListener(l, s.cfg.TLS)
+	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(limit(l, maxConnections)) }()
+	go func() { done <- server.Serve(l) }()
 	select {
 	case err := <-done:
 		return err
@@ -146,6 +151,14 @@ func (l *limited) Accept() (net.Conn, error) {
 type limitedConn struct {
 	net.Conn
 	leave func()
+}
+
+// CloseWrite lets net/http end a connection so that its last answer arrives although the client still sends.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 func (c *limitedConn) Close() error {
