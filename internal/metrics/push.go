@@ -173,7 +173,8 @@ func (p *Pusher) deliver(ctx context.Context, body []byte) (err error) {
 	for range 4 {
 		err = p.post(ctx, "/v1/logs", body)
 		var status *statusError
-		if err == nil || errors.As(err, &status) && !status.temporary() {
+		var partly *rejectedError
+		if err == nil || errors.As(err, &partly) || errors.As(err, &status) && !status.temporary() {
 			return err
 		}
 		if status != nil && status.after > 0 {
@@ -261,7 +262,12 @@ func zipped(body []byte) []byte {
 	return b.Bytes()
 }
 
-// rejected is what the receiver took only a part of: ExportMetricsPartialSuccess, ExportLogsPartialSuccess.
+// rejectedError is what a receiver took only a part of. It must not be sent again: the other part would come twice.
+type rejectedError struct{ n, says string }
+
+func (e *rejectedError) Error() string { return "the receiver rejects " + e.n + " of it: " + e.says }
+
+// rejected reads ExportMetricsPartialSuccess and ExportLogsPartialSuccess.
 func rejected(answer []byte) error {
 	var a struct {
 		PartialSuccess struct {
@@ -275,7 +281,7 @@ func rejected(answer []byte) error {
 	}
 	for _, n := range []json.RawMessage{a.PartialSuccess.Points, a.PartialSuccess.Records} {
 		if s := strings.Trim(string(n), `"`); s != "" && s != "0" {
-			return fmt.Errorf("the receiver rejects %s of it: %s", label(s), label(a.PartialSuccess.Message))
+			return &rejectedError{label(s), label(a.PartialSuccess.Message)}
 		}
 	}
 	return nil
