@@ -2,7 +2,9 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,13 +16,13 @@ import (
 // channel is what viewers with the same wishes see of one topic. What it sends is made once for all of them.
 type channel struct {
 	key     channelKey
-	filter  *view.Filter      // of sockets
-	events  *view.EventFilter // of events
-	viewers int
+	filter  *view.Filter       // of sockets
+	events  *view.EventFilter  // of events
+	groups  int                // that have it
 	seen    map[uint64]seenRow // rows that viewers have, by their number
-	seq     uint64             // the reading that seen is of
 	frame   []byte             // what the last reading changed; nil is nothing
 	whole   []byte             // everything, if somebody has asked for it since the last reading
+	waiting []byte             // events that are not sent yet, as JSON with commas between them
 }
 
 type channelKey struct {
@@ -32,14 +34,21 @@ type channelKey struct {
 // seenRow is what viewers have of a row.
 type seenRow struct{ hash, seq uint64 }
 
+// group is the viewers who have the same channels, and so get the same bytes: each of them costs one write(2) a reading.
+type group struct {
+	key      string
+	channels []*channel
+	viewers  map[*viewer]struct{}
+}
+
 // maxChannels bounds the different wishes: each costs as much as a viewer who is alone.
 const maxChannels = 64
 
 // viewer is one open stream.
 type viewer struct {
-	channels []*channel
-	queue    chan [][]byte // closed when the stream is to end
-	lags     bool          // the queue was full: it is to get everything anew
+	group *group
+	queue chan []byte // frames; closed when the stream is to end
+	lags  bool        // the queue was full: it is to get everything anew
 }
 
 // queueLength is how many readings and batches of events may wait for a viewer who reads slowly.
@@ -58,6 +67,9 @@ type wishes struct {
 	filter string
 }
 
+// key tells groups apart.
+func (w *wishes) key() string { return fmt.Sprintln(w.topics, w.access, w.filter) }
+
 // join adds a viewer, whose first frames are all there is. The caller reads the queue until it is closed, and calls Leave.
 func (h *Hub) join(w wishes) (*viewer, error) {
 	h.mu.Lock()
@@ -68,21 +80,37 @@ func (h *Hub) join(w wishes) (*viewer, error) {
 	case len(h.viewers) >= h.cfg.MaxViewers:
 		return nil, errTooMany
 	}
-	v := &viewer{queue: make(chan [][]byte, queueLength)}
+	g, err := h.group(&w)
+	if err != nil {
+		h.dropIdle()
+		return nil, err
+	}
+	v := &viewer{group: g, queue: make(chan []byte, queueLength)}
+	g.viewers[v] = struct{}{}
+	h.viewers[v] = struct{}{}
+	v.queue <- h.anew(g, false)
+	return v, nil
+}
+
+// group finds or makes one.
+func (h *Hub) group(w *wishes) (*group, error) {
+	key := w.key()
+	if g := h.groups[key]; g != nil {
+		return g, nil
+	}
+	g := &group{key: key, viewers: make(map[*viewer]struct{})}
 	for _, t := range w.topics {
 		c, err := h.channel(channelKey{t, w.access, w.filter})
 		if err != nil {
-			h.dropIdle()
 			return nil, err
 		}
-		v.channels = append(v.channels, c)
+		g.channels = append(g.channels, c)
 	}
-	for _, c := range v.channels {
-		c.viewers++
+	for _, c := range g.channels {
+		c.groups++
 	}
-	h.viewers[v] = struct{}{}
-	v.queue <- h.anew(v, false)
-	return v, nil
+	h.groups[key] = g
+	return g, nil
 }
 
 // channel finds or makes one. Only sockets and events have filters.
@@ -132,23 +160,28 @@ func (h *Hub) leave(v *viewer) {
 	if _, in := h.viewers[v]; !in {
 		return
 	}
+	g := v.group
 	delete(h.viewers, v)
+	delete(g.viewers, v)
 	close(v.queue)
-	for _, c := range v.channels {
-		c.viewers--
+	if len(g.viewers) == 0 {
+		delete(h.groups, g.key)
+		for _, c := range g.channels {
+			c.groups--
+		}
+		h.dropIdle()
 	}
-	h.dropIdle()
 }
 
 func (h *Hub) dropIdle() {
 	for key, c := range h.channels {
-		if c.viewers == 0 {
+		if c.groups == 0 {
 			delete(h.channels, key)
 		}
 	}
 }
 
-// tick sends what a reading has changed.
+// tick sends what a reading has changed, and the events that wait.
 func (h *Hub) tick() {
 	if len(h.viewers) == 0 {
 		return
@@ -158,63 +191,80 @@ func (h *Hub) tick() {
 			c.frame = h.advance(c)
 		}
 	}
-	pulse := h.pulse()
-	for v := range h.viewers {
-		h.send(v, func() (frames [][]byte) {
-			for _, c := range v.channels {
-				if c.key.topic != onEvents && c.frame != nil {
-					frames = append(frames, c.frame)
-				}
-			}
-			return append(frames, pulse)
-		})
-	}
+	h.flush(h.pulse())
 }
 
-// send queues frames, and never waits: who does not read fast enough misses some, and gets everything anew when there is
-// room again.
-func (h *Hub) send(v *viewer, frames func() [][]byte) {
-	if len(v.queue) == cap(v.queue) {
-		v.lags = true
-		return
+// flush sends to each group what its channels have, and the pulse behind it.
+func (h *Hub) flush(pulse []byte) {
+	for _, c := range h.channels {
+		if len(c.waiting) > 0 {
+			c.frame = frame(c.key.topic.String(), slices.Concat([]byte(`{"events":[`), c.waiting, []byte("]}")))
+			c.waiting = c.waiting[:0]
+		}
 	}
-	if v.lags {
-		v.lags = false
-		v.queue <- h.anew(v, true)
-		return
-	}
-	v.queue <- frames()
-}
-
-// tell sends events as they come, also between two readings.
-func (h *Hub) tell(events []watch.Event) {
-	if len(events) == 0 {
-		return
+	for _, g := range h.groups {
+		var frames [][]byte
+		for _, c := range g.channels {
+			frames = append(frames, c.frame)
+		}
+		if all := slices.Concat(append(frames, pulse)...); len(all) > 0 {
+			h.send(g, all)
+		}
 	}
 	for _, c := range h.channels {
-		if c.key.topic != onEvents {
-			continue
-		}
 		c.frame = nil
-		if list := h.eventsJSON(events, c.key.access, c.events); list != nil {
-			c.frame = frame(c.key.topic.String(), append(append([]byte(`{"events":`), list...), '}'))
-		}
 	}
-	for v := range h.viewers {
-		for _, c := range v.channels {
-			if c.key.topic == onEvents && c.frame != nil {
-				h.send(v, func() [][]byte { return [][]byte{c.frame} })
+	h.flushed = h.cfg.Now()
+}
+
+// send queues frames for a group, and never waits: who does not read fast enough misses some, and gets everything anew when
+// there is room again.
+func (h *Hub) send(g *group, frames []byte) {
+	var anew []byte
+	for v := range g.viewers {
+		switch {
+		case len(v.queue) == cap(v.queue):
+			v.lags = true
+		case v.lags:
+			if anew == nil {
+				anew = h.anew(g, true)
 			}
+			v.lags = false
+			v.queue <- anew
+		default:
+			v.queue <- frames
 		}
 	}
 }
 
-// anew is everything that a viewer is to have. missed says that there was something in between, of which events are lost.
-func (h *Hub) anew(v *viewer, missed bool) (frames [][]byte) {
+// eventsTogether is how long events wait for others before they are sent, at most: each sending costs every viewer a write.
+const eventsTogether = 250 * time.Millisecond
+
+// tell sends events as they come, also between two readings.
+func (h *Hub) tell(events []watch.Event, reading bool) {
+	for _, c := range h.channels {
+		if c.key.topic != onEvents || len(events) == 0 {
+			continue
+		}
+		list := h.eventsJSON(events, c.key.access, c.events)
+		if len(c.waiting) > 0 && len(list) > 0 {
+			c.waiting = append(c.waiting, ',')
+		}
+		c.waiting = append(c.waiting, list...)
+	}
+	if !reading && h.cfg.Now().Sub(h.flushed) >= eventsTogether {
+		h.flush(nil)
+	}
+}
+
+// anew is everything that the viewers of a group are to have. missed says that there was something in between, of which
+// events are lost.
+func (h *Hub) anew(g *group, missed bool) []byte {
+	var frames [][]byte
 	if missed {
 		frames = append(frames, frame("missed", []byte(`{}`)))
 	}
-	for _, c := range v.channels {
+	for _, c := range g.channels {
 		if c.key.topic == onEvents {
 			continue
 		}
@@ -223,7 +273,7 @@ func (h *Hub) anew(v *viewer, missed bool) (frames [][]byte) {
 		}
 		frames = append(frames, c.whole)
 	}
-	return append(frames, h.pulse())
+	return slices.Concat(append(frames, h.pulse())...)
 }
 
 // pulse comes with each reading, whether something has changed or not.
@@ -252,7 +302,7 @@ var seed = maphash.MakeSeed()
 func (h *Hub) advance(c *channel) []byte {
 	w := h.write(c.key.topic, c.key.access)
 	c.whole = nil
-	c.seq = h.now.seq
+	seq := h.now.seq
 	var set, gone []byte
 	h.each(c, w, func(i int) {
 		id, row := w.rows[i].id, w.row(i)
@@ -260,10 +310,10 @@ func (h *Hub) advance(c *channel) []byte {
 		if old, ok := c.seen[id]; !ok || old.hash != hash {
 			set = appendRow(set, id, row)
 		}
-		c.seen[id] = seenRow{hash, c.seq}
+		c.seen[id] = seenRow{hash, seq}
 	})
 	for id, r := range c.seen {
-		if r.seq != c.seq {
+		if r.seq != seq {
 			delete(c.seen, id)
 			gone = appendGone(gone, id)
 		}

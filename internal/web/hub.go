@@ -65,6 +65,8 @@ type Hub struct {
 	counts   watch.Counts
 	began    time.Time
 	channels map[channelKey]*channel
+	groups   map[string]*group
+	flushed  time.Time // when something was sent last
 	viewers  map[*viewer]struct{}
 	ended    bool
 
@@ -80,7 +82,7 @@ func NewHub(cfg HubConfig) *Hub {
 		cfg.MaxViewers = DefaultMaxViewers
 	}
 	h := &Hub{cfg: cfg, names: cfg.Names, details: make(map[*netstat.Process]*knownDetails), now: new(picture), spare: new(picture), first: true,
-		began: cfg.Now(), channels: make(map[channelKey]*channel), viewers: make(map[*viewer]struct{})}
+		began: cfg.Now(), channels: make(map[channelKey]*channel), groups: make(map[string]*group), viewers: make(map[*viewer]struct{})}
 	h.names.Details = h.detailsOf
 	return h
 }
@@ -122,7 +124,7 @@ func (h *Hub) take(r *watch.Report) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.counts = r.Counts
-	h.tell(r.Events)
+	h.tell(r.Events, r.Elapsed != 0)
 	if r.Elapsed != 0 {
 		h.draw(r, links, failed)
 		h.tick()

@@ -10,6 +10,8 @@ import (
 	"github.com/sockeye-net/sockeye/internal/view"
 )
 
+const streamType = "text/event-stream"
+
 // defaultTopics are those that everybody may have.
 const defaultTopics = "sockets,interfaces,events"
 
@@ -22,6 +24,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, g grant) {
 		return
 	case err != nil:
 		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	if r.Method == http.MethodHead { // it has no body that could go on
+		w.Header().Set("Content-Type", streamType)
 		return
 	}
 	v, err := s.cfg.Hub.join(wish)
@@ -73,9 +79,11 @@ func (s *Server) pour(w http.ResponseWriter, r *http.Request, v *viewer, hello [
 		fail(w, http.StatusInternalServerError, err)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Content-Type", streamType)
+	// Without chunks a frame is one write(2); the stream ends with the connection.
+	w.Header().Set("Transfer-Encoding", "identity")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
-	if send(w, to, [][]byte{hello}) != nil {
+	if send(w, to, hello) != nil {
 		return
 	}
 	for {
@@ -90,14 +98,12 @@ func (s *Server) pour(w http.ResponseWriter, r *http.Request, v *viewer, hello [
 	}
 }
 
-func send(w http.ResponseWriter, to *http.ResponseController, frames [][]byte) error {
+func send(w http.ResponseWriter, to *http.ResponseController, frames []byte) error {
 	if err := to.SetWriteDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return err
 	}
-	for _, f := range frames {
-		if _, err := w.Write(f); err != nil {
-			return err
-		}
+	if _, err := w.Write(frames); err != nil {
+		return err
 	}
 	return to.Flush()
 }

@@ -170,7 +170,7 @@ func TestSlowViewer(t *testing.T) {
 		<-slow.queue
 	}
 	frames := <-slow.queue
-	if all := string(slices.Concat(frames...)); !strings.HasPrefix(all, "event: missed\n") || strings.Count(all, `"all":true`) != 2 {
+	if all := string(frames); !strings.HasPrefix(all, "event: missed\n") || strings.Count(all, `"all":true`) != 2 {
 		t.Errorf("after it has lagged it gets %.300s", all)
 	}
 }
@@ -211,6 +211,15 @@ func TestManyViewers(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestStreamHead: a question for the head of a stream is answered at once.
+func TestStreamHead(t *testing.T) {
+	w := newWorld(t)
+	code, header, body := w.do(t, "HEAD", "/api/events", "")
+	if code != 200 || header.Get("Content-Type") != streamType || body != "" {
+		t.Errorf("%d %v %s", code, header, body)
+	}
 }
 
 // TestManyFilters: different filters are bounded, as each has a cost of its own.

@@ -177,7 +177,7 @@ func withoutTime(object []byte) []byte {
 	return append([]byte{'{'}, rest...)
 }
 
-// eventsJSON is events as a JSON array, without those that do not match; nil where none does.
+// eventsJSON is events as JSON with commas between them, without those that do not match.
 func (h *Hub) eventsJSON(events []watch.Event, a Access, filter *view.EventFilter) []byte {
 	var b bytes.Buffer
 	cols := view.EventColumns(view.JSONL, h.socketNeeds())
@@ -193,11 +193,8 @@ func (h *Hub) eventsJSON(events []watch.Event, a Access, filter *view.EventFilte
 		}
 	}
 	_ = o.Flush()
-	if b.Len() == 0 {
-		return nil
-	}
 	lines := bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
-	return append(append([]byte{'['}, bytes.ReplaceAll(lines, []byte{'\n'}, []byte{','})...), ']')
+	return bytes.ReplaceAll(lines, []byte{'\n'}, []byte{','})
 }
 
 // matches reports whether a row passes a filter, which only sockets have.
