@@ -54,7 +54,9 @@ func asksPrometheus(client *http.Client, addr, query string) error {
 		return err
 	}
 	defer resp.Body.Close()
-	var answer struct{ Data struct{ Result []json.RawMessage } }
+	var answer struct {
+		Data struct{ Result []json.RawMessage }
+	}
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return err
 	}

@@ -107,22 +107,25 @@ func (p *Pusher) Report(r *watch.Report) {
 	}
 }
 
-// Run pushes until the context ends, and then once more what waits, for at most two seconds.
+// lastPush is how long pushing may go on when it is to end.
+const lastPush = 2 * time.Second
+
+// Run pushes until the context ends. What is under way then goes on, and what waits is pushed once more, for at most lastPush.
 func (p *Pusher) Run(ctx context.Context) {
 	defer p.cfg.Client.CloseIdleConnections()
+	pushing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastPush, cancel) })()
 	tick := time.NewTicker(p.cfg.Interval)
 	defer tick.Stop()
-	failed := false
-	for {
+	for failed := false; ; {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			_ = p.push(last, time.Now()) // there is no later push that could do better
+			_ = p.push(pushing, time.Now()) // there is no later push that could do better
 			return
 		case now := <-tick.C:
-			err := p.push(ctx, now)
-			if err != nil && !failed && ctx.Err() == nil {
+			err := p.push(pushing, now)
+			if err != nil && !failed {
 				p.notes(fmt.Errorf("pushing to %s: %w", p.cfg.Endpoint, err))
 			}
 			failed = err != nil

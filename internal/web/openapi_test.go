@@ -97,15 +97,14 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	for topic, name := range map[string]string{"sockets": "StreamSocket", "processes": "Usage", "hosts": "Usage", "interfaces": "Link"} {
 		again := w.open(t, "/api/events?topics="+topic, withToken)
 		var c changes
-		if err := json.Unmarshal([]byte(again.until(t, topic)), &c); err != nil {
-			t.Fatal(err)
+		for len(c.Set) == 0 { // the stream itself is a connection, of the next reading
+			if err := json.Unmarshal([]byte(again.until(t, topic)), &c); err != nil {
+				t.Fatal(err)
+			}
 		}
 		again.close()
 		for _, row := range c.Set {
 			d.checkText(t, topic, name, string(row))
-		}
-		if len(c.Set) == 0 {
-			t.Errorf("%s has no rows", topic)
 		}
 	}
 }
