@@ -84,6 +84,12 @@ func NewHub(cfg HubConfig) *Hub {
 	h := &Hub{cfg: cfg, names: cfg.Names, details: make(map[*netstat.Process]*knownDetails), now: new(picture), spare: new(picture), first: true,
 		began: cfg.Now(), channels: make(map[channelKey]*channel), groups: make(map[string]*group), viewers: make(map[*viewer]struct{})}
 	h.names.Details = h.detailsOf
+	if cfg.Names.OwnerUser != nil {
+		h.names.OwnerUser = func(p *netstat.Process) string {
+			d, _ := h.detailsOf(p)
+			return d.User
+		}
+	}
 	return h
 }
 

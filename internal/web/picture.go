@@ -75,15 +75,10 @@ func (p *picture) reset(seq uint64, at time.Time, interval time.Duration) {
 	}
 }
 
-// add copies a socket. Its strings are made the program's own: those of a watcher are overwritten.
+// add copies a socket.
 func (p *picture) add(f *watch.Flow, id uint64) {
 	s := *f.Socket
-	if s.Module != "" {
-		s.Module = unique.Make(s.Module).Value()
-	}
-	if s.Path != "" {
-		s.Path = unique.Make(s.Path).Value()
-	}
+	ownStrings(&s)
 	if len(s.Owners) > 0 {
 		from := len(p.owners)
 		p.owners = append(p.owners, s.Owners...)
@@ -91,6 +86,16 @@ func (p *picture) add(f *watch.Flow, id uint64) {
 	}
 	p.sockets = append(p.sockets, s)
 	p.flows = append(p.flows, flow{id: id, rx: p.rate(f.Delta.Received), tx: p.rate(f.Delta.Sent), since: f.Since})
+}
+
+// ownStrings makes a socket's strings the program's own: those of a watcher are overwritten.
+func ownStrings(s *netstat.Socket) {
+	if s.Module != "" {
+		s.Module = unique.Make(s.Module).Value()
+	}
+	if s.Path != "" {
+		s.Path = unique.Make(s.Path).Value()
+	}
 }
 
 func (p *picture) rate(bytes uint64) float64 {
