@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -20,6 +21,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,7 +81,7 @@ func serveHere(t *testing.T, args ...string) *serving {
 	signal.Notify(signalled, syscall.SIGHUP)
 	signal.Stop(signalled)
 	testutil.CheckLeaks(t)
-	s := &serving{pipe: pipeName(t), errs: new(sharedBuffer), done: make(chan int, 1)}
+	s := &serving{pipe: cmp.Or(flagOf(args, "--pipe"), pipeName(t)), errs: new(sharedBuffer), done: make(chan int, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	e := realEnv(io.Discard, s.errs)
 	line := append([]string{"serve", "--addr", "127.0.0.1:0", "--method", "poll", "--interval", "200ms", "--pipe", s.pipe}, args...)
@@ -101,6 +103,14 @@ func serveHere(t *testing.T, args ...string) *serving {
 		return nil
 	})
 	return s
+}
+
+// flagOf is the value of a flag among arguments.
+func flagOf(args []string, name string) string {
+	if i := slices.Index(args, name); i >= 0 {
+		return args[i+1]
+	}
+	return ""
 }
 
 // ask is a subcommand of serve.
