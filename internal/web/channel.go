@@ -37,11 +37,13 @@ type seenRow struct{ hash, seq uint64 }
 // group is the viewers who have the same channels, and so get the same bytes: each of them costs one write(2) a reading.
 type group struct {
 	key      string
+	access   Access
 	channels []*channel
 	viewers  map[*viewer]struct{}
 }
 
-// maxChannels bounds the different wishes: each costs as much as a viewer who is alone.
+// maxChannels bounds the different wishes of those with the token; those without have a share of it for themselves. Each costs
+// as much as a viewer who is alone.
 const maxChannels = 64
 
 // viewer is one open stream.
@@ -77,7 +79,7 @@ func (h *Hub) join(w wishes) (*viewer, error) {
 	switch {
 	case h.ended:
 		return nil, errEnded
-	case len(h.viewers) >= h.cfg.MaxViewers:
+	case len(h.viewers) >= h.cfg.MaxViewers, w.access == Public && h.strangers() >= share(h.cfg.MaxViewers):
 		return nil, errTooMany
 	}
 	g, err := h.group(&w)
@@ -92,13 +94,26 @@ func (h *Hub) join(w wishes) (*viewer, error) {
 	return v, nil
 }
 
+// share is how much of a limit is for those without the token, who may be anyone on this machine: the rest stays for its owner.
+func share(limit int) int { return (limit + 1) / 2 }
+
+// strangers are the viewers without the token.
+func (h *Hub) strangers() (n int) {
+	for _, g := range h.groups {
+		if g.access == Public {
+			n += len(g.viewers)
+		}
+	}
+	return n
+}
+
 // group finds or makes one.
 func (h *Hub) group(w *wishes) (*group, error) {
 	key := w.key()
 	if g := h.groups[key]; g != nil {
 		return g, nil
 	}
-	g := &group{key: key, viewers: make(map[*viewer]struct{})}
+	g := &group{key: key, access: w.access, viewers: make(map[*viewer]struct{})}
 	for _, t := range w.topics {
 		c, err := h.channel(channelKey{t, w.access, w.filter})
 		if err != nil {
@@ -121,7 +136,17 @@ func (h *Hub) channel(key channelKey) (*channel, error) {
 	if c := h.channels[key]; c != nil {
 		return c, nil
 	}
-	if len(h.channels) >= maxChannels {
+	most := maxChannels
+	if key.access == Public {
+		most = share(most)
+	}
+	n := 0
+	for k := range h.channels {
+		if k.access == key.access {
+			n++
+		}
+	}
+	if n >= most {
 		return nil, errWishes
 	}
 	c := &channel{key: key}

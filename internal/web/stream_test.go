@@ -178,7 +178,7 @@ func TestSlowViewer(t *testing.T) {
 // TestManyViewers: a hundred see the same at once, more than are let in are told so, and nothing is left of them.
 func TestManyViewers(t *testing.T) {
 	w := newWorld(t)
-	w.hub.cfg.MaxViewers = 100
+	w.hub.cfg.MaxViewers = 200
 	var all []*stream
 	for range 100 {
 		all = append(all, w.open(t, "/api/events?topics=sockets,interfaces,hosts"))
@@ -186,6 +186,7 @@ func TestManyViewers(t *testing.T) {
 	if code, header, body := w.do(t, "GET", "/api/events", ""); code != 503 || header.Get("Retry-After") == "" {
 		t.Errorf("one more: %d %s", code, body)
 	}
+	w.open(t, "/api/events", withToken).close() // they cannot keep out who has the token
 	var done sync.WaitGroup
 	for _, s := range all {
 		done.Go(func() {
@@ -196,7 +197,7 @@ func TestManyViewers(t *testing.T) {
 	}
 	done.Wait()
 	w.hub.mu.Lock()
-	if len(w.hub.channels) != 3 || len(w.hub.viewers) != 100 {
+	if n := w.hub.strangers(); n != 100 || w.hub.channels[channelKey{topic: onSockets}].groups != 1 {
 		t.Errorf("%d channels for %d viewers", len(w.hub.channels), len(w.hub.viewers))
 	}
 	w.hub.mu.Unlock()
@@ -234,9 +235,14 @@ func TestManyFilters(t *testing.T) {
 		}
 		all = append(all, v)
 	}
-	if err != errWishes || len(all) != maxChannels {
+	if err != errWishes || len(all) != share(maxChannels) {
 		t.Errorf("%d filters, then %v", len(all), err)
 	}
+	owner, err := w.hub.join(wishes{topics: []topic{onSockets}, access: Full, filter: "sport = 1"})
+	if err != nil {
+		t.Fatal("who has the token:", err)
+	}
+	w.hub.Leave(owner)
 	for _, v := range all {
 		w.hub.Leave(v)
 		w.hub.Leave(v) // again is no harm
