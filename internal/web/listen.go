@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 )
 
@@ -20,7 +21,11 @@ func Resolve(addr string, s Secrets) (*net.TCPAddr, error) {
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		return nil, errors.New("--tls-cert and --tls-key go together")
 	}
-	a, err := net.ResolveTCPAddr("tcp", addr)
+	name := addr
+	if host, port, err := net.SplitHostPort(addr); err == nil && strings.EqualFold(host, "localhost") {
+		name = net.JoinHostPort("127.0.0.1", port) // whatever a name server says (RFC 6761, 6.3)
+	}
+	a, err := net.ResolveTCPAddr("tcp", name)
 	if err != nil {
 		return nil, fmt.Errorf("--addr %q is no HOST:PORT: %w", addr, err)
 	}
