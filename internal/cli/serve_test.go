@@ -207,6 +207,20 @@ func TestServeAdministration(t *testing.T) {
 	}
 }
 
+// TestServePipeName: a plain name is that of a pipe, and leaves no file where the server happens to be started.
+func TestServePipeName(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	s := serveHere(t, "--pipe", fmt.Sprintf("sockeye-test-%d", os.Getpid()))
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) > 0 {
+		t.Errorf("%v %v", files, err)
+	}
+	if code, out, errs := run(nil, "list", "--from", `\\.\pipe\`+s.pipe); code != exitFound || out == "" {
+		t.Errorf("by its full name: %d %s", code, errs)
+	}
+}
+
 // code is how the server answers to a token.
 func (s *serving) code(t *testing.T, token string) int {
 	t.Helper()

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sockeye-net/sockeye/internal/relay"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/internal/web"
 	"github.com/sockeye-net/sockeye/pipe"
@@ -101,12 +103,15 @@ func askServer(ctx context.Context, name string, ask controlRequest) (*controlRe
 }
 
 func dialServer(ctx context.Context, name string) (conn *pipe.Conn, err error) {
-	names := []string{servePipe, unitPipe}
-	if name != "" {
+	names := []string{servePipe}
+	switch {
+	case name != "":
 		names = []string{name}
+	case runtime.GOOS != "windows":
+		names = append(names, unitPipe)
 	}
 	for _, n := range names {
-		conn, err = pipe.Dial(ctx, n, &pipe.DialConfig{ReadMode: pipe.Message, Wait: time.Second, MaxMessageSize: controlMessage})
+		conn, err = pipe.Dial(ctx, relay.PipeName(n), &pipe.DialConfig{ReadMode: pipe.Message, Wait: time.Second, MaxMessageSize: controlMessage})
 		if err == nil || !errors.Is(err, pipe.ErrNotExist) {
 			break
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sockeye-net/sockeye/internal/relay"
 	"github.com/sockeye-net/sockeye/internal/web"
 	"github.com/sockeye-net/sockeye/pipe"
 )
@@ -52,7 +53,7 @@ type control struct {
 }
 
 func openControl(name string, r *serveRun) (*control, error) {
-	l, err := pipe.Listen(name, &pipe.Config{Type: pipe.Message, ReadMode: pipe.Message, FirstInstance: true, MaxInstances: controlClients,
+	l, err := pipe.Listen(relay.PipeName(name), &pipe.Config{Type: pipe.Message, ReadMode: pipe.Message, FirstInstance: true, MaxInstances: controlClients,
 		MaxMessageSize: controlMessage})
 	if err != nil {
 		return nil, err
