@@ -111,7 +111,7 @@ func (r *serveRun) openControl() (err error) {
 		return nil
 	}
 	r.control, err = openControl(r.flags.pipe, r)
-	if errors.Is(err, pipe.ErrInUse) {
+	if errors.Is(err, pipe.ErrInUse) || errors.Is(err, pipe.ErrBusy) { // busy under Wine, which does not know of first instances
 		return fmt.Errorf("another server has the pipe %q: end it with sockeye serve stop, or give --pipe another name", r.flags.pipe)
 	}
 	if err != nil {
