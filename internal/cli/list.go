@@ -50,6 +50,9 @@ error when a filter asks for what no database tells, such as asn of QQWry.dat.
 A terminal gets the table sorted by protocol, listeners first, then port; a pipe
 gets it in the system's order, unless --sort is given. Nothing is cut in a pipe.
 
+--from lists what another sockeye serve sees: its address (the token comes from
+--token-file or SOCKEYE_TOKEN), or the name of its pipe ("pipe" is the usual one).
+
 Exit status: 0 when something was found (or no filter given), 1 when nothing
 matches the filter, 2 when it could not be found out.`
 
@@ -60,6 +63,7 @@ type listFlags struct {
 	ipv4, ipv6, noHeader, allNetNS          bool
 	columns, sort                           string
 	placeFlags
+	fromFlags
 	output
 }
 
@@ -88,6 +92,7 @@ func (e *Env) listCommand(use string) *cobra.Command {
 	fs.StringVar(&f.columns, "columns", "", "columns to show, with commas between them")
 	fs.StringVar(&f.sort, "sort", "", "columns to sort by; -NAME sorts downwards")
 	f.placeFlags.addTo(cmd)
+	f.fromFlags.addTo(cmd)
 	f.output.addTo(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
 	_ = cmd.RegisterFlagCompletionFunc("sort", completeColumns)
@@ -113,6 +118,16 @@ type listing struct {
 }
 
 func (e *Env) list(ctx context.Context, f *listFlags, args []string) error {
+	if err := f.fromFlags.check(); err != nil {
+		return err
+	}
+	if f.from != "" {
+		return e.listFrom(ctx, f, args)
+	}
+	return e.listHere(ctx, f, args)
+}
+
+func (e *Env) listHere(ctx context.Context, f *listFlags, args []string) error {
 	l, err := e.plan(f, args)
 	if err != nil {
 		return err

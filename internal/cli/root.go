@@ -96,7 +96,7 @@ func (e *Env) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(e.listCommand("list [flags] [filter]"), e.whoCommand(), e.trafficCommand(), e.watchCommand(), e.topCommand(), e.historyCommand(),
 		e.closeCommand(), e.killCommand(), e.waitCommand(), e.freeCommand(), e.whyCommand(),
-		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.sendCommand(), e.recvCommand(), e.echoCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand(), e.manCommand())
+		e.geoCommand(), e.pipeCommand(), e.relayCommand(), e.sendCommand(), e.recvCommand(), e.echoCommand(), e.serveCommand(), e.setupCommand(), e.doctorCommand(), e.versionCommand(), e.manCommand())
 	return root
 }
 

@@ -1,0 +1,181 @@
+package metrics
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sockeye-net/sockeye/ifstat"
+	"github.com/sockeye-net/sockeye/internal/testutil"
+	"github.com/sockeye-net/sockeye/netstat"
+	"github.com/sockeye-net/sockeye/watch"
+)
+
+// told is a watcher that tells what it was given.
+type told struct {
+	usage []watch.Usage
+	flows []watch.Flow
+}
+
+func (w *told) Usage(_ watch.By, dst []watch.Usage) []watch.Usage { return append(dst, w.usage...) }
+
+func (w *told) Flows(yield func(*watch.Flow) bool) {
+	for i := range w.flows {
+		if !yield(&w.flows[i]) {
+			return
+		}
+	}
+}
+
+var start = time.Unix(1_750_000_000, 0)
+
+func process(pid int, name, unit string) *netstat.Process {
+	return &netstat.Process{PID: pid, Name: name, Module: unit}
+}
+
+func socket(p *netstat.Process) netstat.Socket {
+	s := netstat.Socket{Proto: netstat.TCP, State: netstat.Established, Local: netip.MustParseAddrPort("127.0.0.1:80"), Remote: netip.MustParseAddrPort("[2001:db8::1]:443")}
+	if p != nil {
+		s.Owners = []netstat.Owner{{Process: p, FD: 3}}
+	}
+	return s
+}
+
+// sample has seen two processes of one program, an event without an owner, names that have to be escaped, and interfaces.
+func sample(cfg Config) *Metrics {
+	cfg.Now = func() time.Time { return start }
+	m := New(cfg)
+	a, b, odd := process(10, "nginx", "nginx.service"), process(11, "nginx", "nginx.service"), process(12, "a\"b\\c\nd\xff", "")
+	s := socket(a)
+	w := &told{flows: []watch.Flow{{Socket: &s}, {Socket: &s}}, usage: []watch.Usage{
+		{Process: a, Delta: watch.Bytes{Sent: 100, Received: 1}, Open: 2}, {Process: b, Delta: watch.Bytes{Sent: 20, Received: 3}, Open: 1, Uncounted: 1},
+		{Process: odd, Delta: watch.Bytes{Sent: 7}, Open: 1}, {Delta: watch.Bytes{Sent: 9}, Open: 0}}}
+	r := &watch.Report{Time: start.Add(time.Second), Elapsed: time.Second, Events: []watch.Event{
+		{Kind: watch.Opened, Source: watch.FromBPF, Time: start, Socket: socket(a), OwnerFrom: watch.OwnerActed},
+		{Kind: watch.Closed, Source: watch.FromBPF, Time: start.Add(time.Second), Since: start, Socket: socket(b), Bytes: watch.Bytes{Sent: 5, Received: 6, Basis: watch.FromTCPInfo}},
+		{Kind: watch.Closed, Source: watch.FromNotice, Time: start, Socket: socket(nil), Inferred: true}, {Kind: watch.Overflow, Time: start, Lost: 4}}}
+	m.Report(w, r)
+	m.Interfaces(&ifstat.Snapshot{Interfaces: []ifstat.Interface{{Name: "lo", NetNS: 1, Up: true, Counters: ifstat.Counters{RxBytes: 1 << 60}}, {Name: "lo", NetNS: 2}}})
+	return m
+}
+
+func textOf(t testing.TB, m *Metrics) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := m.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestText(t *testing.T) {
+	m := sample(Config{Version: "1.2"})
+	text := textOf(t, m)
+	for _, line := range []string{
+		`sockeye_build_info{version="1.2"} 1`,
+		`sockeye_sockets{proto="tcp",family="4",state="ESTABLISHED"} 2`,
+		`sockeye_program_sockets{program="nginx",unit="nginx.service"} 3`,
+		`sockeye_program_uncounted_sockets{program="nginx",unit="nginx.service"} 1`,
+		`sockeye_program_opened_total{program="nginx",unit="nginx.service"} 1`,
+		`sockeye_program_closed_total{program="nginx",unit="nginx.service"} 1`,
+		`sockeye_program_opened_total{program="",unit=""} 1`,
+		`sockeye_program_closed_total{program="",unit=""} 1`,
+		`sockeye_program_transmit_bytes_total{program="nginx",unit="nginx.service"} 120`,
+		`sockeye_program_receive_bytes_total{program="nginx",unit="nginx.service"} 4`,
+		`sockeye_program_transmit_bytes_total{program="",unit=""} 9`,
+		`sockeye_program_transmit_bytes_total{program="a\"b\\c\nd` + "�" + `",unit=""} 7`,
+		`sockeye_network_receive_bytes_total{device="lo",netns="1"} 1152921504606846976`,
+		`sockeye_events_total{event="closed"} 2`,
+		`sockeye_events_lost_total 4`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is not in\n%s", line, text)
+		}
+	}
+	if strings.Contains(text, "pid") || strings.Contains(text, "otlp") {
+		t.Error(text)
+	}
+}
+
+// TestCountersOnlyGrow: also where the watcher folds processes away, or they end.
+func TestCountersOnlyGrow(t *testing.T) {
+	m := sample(Config{})
+	m.Report(&told{}, &watch.Report{Time: start.Add(2 * time.Second), Elapsed: time.Second})
+	text := textOf(t, m)
+	for _, line := range []string{`sockeye_program_transmit_bytes_total{program="nginx",unit="nginx.service"} 120`,
+		`sockeye_program_sockets{program="nginx",unit="nginx.service"} 0`} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is not in\n%s", line, text)
+		}
+	}
+}
+
+// TestSeriesAreBounded: programs beyond the bound are added up in one series, which loses nothing, and counted; who is idle
+// for long makes room.
+func TestSeriesAreBounded(t *testing.T) {
+	const most = 10
+	m := New(Config{MaxSeries: most, Now: func() time.Time { return start }})
+	for i := range 100 {
+		w := &told{usage: []watch.Usage{{Process: process(i, fmt.Sprintf("p%d", i), ""), Delta: watch.Bytes{Sent: 1}, Open: 1}}}
+		m.Report(w, &watch.Report{Time: start, Elapsed: time.Second})
+	}
+	text := textOf(t, m)
+	if n := strings.Count(text, "sockeye_program_transmit_bytes_total{"); n != most+1 {
+		t.Errorf("%d series for %d", n, most)
+	}
+	for _, line := range []string{`sockeye_program_transmit_bytes_total{program="(other programs)",unit=""} 90`, `sockeye_series_folded_total 90`} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is not in\n%s", line, text)
+		}
+	}
+	later := start.Add(2 * idle)
+	m.Report(&told{}, &watch.Report{Time: start, Elapsed: time.Second}) // nobody holds a socket any more
+	m.Report(&told{usage: []watch.Usage{{Process: process(1, "new", ""), Delta: watch.Bytes{Sent: 3}}}}, &watch.Report{Time: later, Elapsed: time.Second})
+	if text := textOf(t, m); !strings.Contains(text, `transmit_bytes_total{program="new",unit=""} 3`) {
+		t.Errorf("a new program finds no room:\n%s", text)
+	}
+	many := &ifstat.Snapshot{Interfaces: make([]ifstat.Interface, maxInterfaces+7)}
+	m.Interfaces(many)
+	if len(m.interfaces) != maxInterfaces {
+		t.Errorf("%d interfaces", len(m.interfaces))
+	}
+}
+
+// TestPromtool: Prometheus' own checker finds nothing to say against names, types and texts.
+func TestPromtool(t *testing.T) {
+	tool := testutil.NeedTool(t, "promtool")
+	m := sample(Config{MaxSeries: 1, Version: "x"})
+	if _, err := NewPusher(m, PushConfig{Endpoint: "http://127.0.0.1:1"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(tool, "check", "metrics")
+	cmd.Stdin = strings.NewReader(textOf(t, m))
+	out, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) || err != nil || len(out) > 0 {
+		t.Errorf("%v: %s\n%s", err, out, textOf(t, m))
+	}
+}
+
+func FuzzLabel(f *testing.F) {
+	for _, s := range []string{"", "nginx", "a\"b", "\\", "\n", "\xff\xfe", strings.Repeat("ж", 200)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m := New(Config{Now: func() time.Time { return start }})
+		m.Report(&told{usage: []watch.Usage{{Process: process(1, text, text), Open: 1}}}, &watch.Report{Time: start, Elapsed: time.Second})
+		for line := range strings.Lines(textOf(t, m)) {
+			if !strings.HasPrefix(line, "sockeye_") && !strings.HasPrefix(line, "# ") {
+				t.Errorf("%q makes the line %q", text, line)
+			}
+		}
+		if _, err := m.metricsJSON(resource{}, start); err != nil {
+			t.Error(err)
+		}
+	})
+}
