@@ -45,9 +45,10 @@ var layers = map[string]layer{
 	"do":      {rank: 3, libs: []string{xsys}, dirs: []string{"internal/act", "internal/ports"}},
 	"view":    {rank: 4, dirs: []string{"internal/view", "internal/annotate"}},
 	"records": {rank: 5, libs: []string{"modernc.org/sqlite", "github.com/prometheus/", "go.opentelemetry.io/"}, dirs: []string{"internal/history", "internal/metrics"}},
-	"screens": {rank: 6, libs: []string{xsys, "golang.org/x/term", "charm.land/"}, dirs: []string{"internal/tui", "internal/web"}},
-	"line":    {rank: 7, libs: []string{xsys, "golang.org/x/term", "github.com/spf13/"}, dirs: []string{"internal/cli"}},
-	"command": {rank: 8, dirs: []string{"cmd/sockeye"}},
+	"heralds": {rank: 6, dirs: []string{"internal/alert"}},
+	"screens": {rank: 7, libs: []string{xsys, "golang.org/x/term", "charm.land/"}, dirs: []string{"internal/tui", "internal/web"}},
+	"line":    {rank: 8, libs: []string{xsys, "golang.org/x/term", "github.com/spf13/"}, dirs: []string{"internal/cli"}},
+	"command": {rank: 9, dirs: []string{"cmd/sockeye"}},
 
 	// The other half. It meets the first only in the command line.
 	"completion": {rank: 2, libs: []string{xsys}, dirs: []string{"completion"}},
@@ -58,7 +59,7 @@ var layers = map[string]layer{
 	"transfer":   {rank: 5, libs: []string{xsys, "golang.org/x/text/"}, dirs: []string{"internal/transfer"}},
 
 	// Tests and measurements stand outside: nothing but them imports them, and they may import everything.
-	"proof": {rank: 9, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
+	"proof": {rank: 10, peers: true, libs: []string{""}, dirs: []string{".", "internal/testutil", "internal/testutil/truth",
 		"internal/testutil/maker", "internal/testutil/testdb", "bench/...", "examples/..."}},
 }
 

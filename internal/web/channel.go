@@ -17,12 +17,12 @@ import (
 type channel struct {
 	key     channelKey
 	filter  *view.Filter       // of sockets
-	events  *view.EventFilter  // of events
+	events  *view.EventFilter  // of events and news
 	groups  int                // that have it
 	seen    map[uint64]seenRow // rows that viewers have, by their number
 	frame   []byte             // what the last reading changed; nil is nothing
 	whole   []byte             // everything, if somebody has asked for it since the last reading
-	waiting []byte             // events that are not sent yet, as JSON with commas between them
+	waiting []byte             // events or news that are not sent yet, as JSON with commas between them
 }
 
 type channelKey struct {
@@ -128,9 +128,9 @@ func (h *Hub) group(w *wishes) (*group, error) {
 	return g, nil
 }
 
-// channel finds or makes one. Only sockets and events have filters.
+// channel finds or makes one. Only sockets, events and news have filters.
 func (h *Hub) channel(key channelKey) (*channel, error) {
-	if key.topic != onSockets && key.topic != onEvents {
+	if key.topic != onSockets && !key.topic.flows() {
 		key.filter = ""
 	}
 	if c := h.channels[key]; c != nil {
@@ -153,7 +153,7 @@ func (h *Hub) channel(key channelKey) (*channel, error) {
 	if err := c.parse(&h.names); err != nil {
 		return nil, err
 	}
-	if key.topic != onEvents {
+	if !key.topic.flows() {
 		c.seen = make(map[uint64]seenRow)
 		h.advance(c)
 	}
@@ -212,7 +212,7 @@ func (h *Hub) tick() {
 		return
 	}
 	for _, c := range h.channels {
-		if c.key.topic != onEvents {
+		if !c.key.topic.flows() {
 			c.frame = h.advance(c)
 		}
 	}
@@ -223,7 +223,7 @@ func (h *Hub) tick() {
 func (h *Hub) flush(pulse []byte) {
 	for _, c := range h.channels {
 		if len(c.waiting) > 0 {
-			c.frame = frame(c.key.topic.String(), slices.Concat([]byte(`{"events":[`), c.waiting, []byte("]}")))
+			c.frame = frame(c.key.topic.String(), slices.Concat([]byte(`{"`+c.key.topic.String()+`":[`), c.waiting, []byte("]}")))
 			c.waiting = c.waiting[:0]
 		}
 	}
@@ -271,15 +271,19 @@ func (h *Hub) tell(events []watch.Event, reading bool) {
 		if c.key.topic != onEvents || len(events) == 0 {
 			continue
 		}
-		list := h.eventsJSON(events, c.key.access, c.events)
-		if len(c.waiting) > 0 && len(list) > 0 {
-			c.waiting = append(c.waiting, ',')
-		}
-		c.waiting = append(c.waiting, list...)
+		c.wait(h.eventsJSON(events, c.key.access, c.events))
 	}
 	if !reading && h.cfg.Now().Sub(h.flushed) >= eventsTogether {
 		h.flush(nil)
 	}
+}
+
+// wait adds objects to those that are to be sent.
+func (c *channel) wait(list []byte) {
+	if len(c.waiting) > 0 && len(list) > 0 {
+		c.waiting = append(c.waiting, ',')
+	}
+	c.waiting = append(c.waiting, list...)
 }
 
 // anew is everything that the viewers of a group are to have. missed says that there was something in between, of which
@@ -290,7 +294,7 @@ func (h *Hub) anew(g *group, missed bool) []byte {
 		frames = append(frames, frame("missed", []byte(`{}`)))
 	}
 	for _, c := range g.channels {
-		if c.key.topic == onEvents {
+		if c.key.topic.flows() {
 			continue
 		}
 		if c.whole == nil {

@@ -41,7 +41,7 @@ var tableParams = []string{"filter", "format", "limit", "sort"}
 
 // routeTable is what there is.
 func routeTable() []route {
-	return []route{
+	return append(pastRoutes(), []route{
 		{"/api/openapi.json", get, nil, nothing, (*Server).openAPI},
 		{"/api/status", get, nil, leave, (*Server).status},
 		{"/api/sockets", get, tableParams, leave, (*Server).sockets},
@@ -54,7 +54,7 @@ func routeTable() []route {
 		{"/api/session", []string{http.MethodPost, http.MethodDelete}, nil, token, (*Server).session},
 		{"/api/actions/{action}", post, nil, session, (*Server).act},
 		{"/metrics", get, nil, nothing, (*Server).metrics},
-	}
+	}...)
 }
 
 func (s *Server) routes() http.Handler {
@@ -63,7 +63,6 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc(r.path, func(w http.ResponseWriter, req *http.Request) { s.serve(&r, w, req) })
 	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, errNoRoute) })
-	mux.HandleFunc("/api/history/", s.history)
 	mux.Handle("/", pages())
 	return mux
 }
@@ -176,21 +175,4 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ grant) {
 		}
 	}
 	s.cfg.Metrics.ServeHTTP(w, r)
-}
-
-var errNoPast = errors.New("this server records nothing")
-
-// history is for who may see everything: whose connections there were.
-func (s *Server) history(w http.ResponseWriter, r *http.Request) {
-	g, err := s.grantOf(r)
-	switch {
-	case err != nil || g.access != Full:
-		fail(w, http.StatusUnauthorized, errNoToken)
-	case s.cfg.Past == nil:
-		fail(w, http.StatusNotFound, errNoPast)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		fail(w, http.StatusMethodNotAllowed, errNoRoute)
-	default:
-		http.StripPrefix("/api/history", s.cfg.Past).ServeHTTP(w, r)
-	}
 }

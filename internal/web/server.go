@@ -27,8 +27,8 @@ type Config struct {
 	Metrics  http.Handler
 	// OpenMetrics lets everyone read the metrics, which say what programs do.
 	OpenMetrics bool
-	// Past answers for /api/history, with what remains of the path; nil is that nothing is recorded. It is asked only by who
-	// may see everything.
+	// Past answers for /api/history; nil is that nothing is recorded. It is asked only by who may see everything, and with no
+	// parameters but those of the document.
 	Past    http.Handler
 	Actions map[string]Action // what a POST to /api/actions/NAME does
 	Version string
@@ -45,6 +45,7 @@ const (
 	maxFilter      = 4 << 10
 	maxConnections = 1024
 	maxRendering   = 4 // tables that are written at once
+	maxAsking      = 2 // questions about the past that are answered at once
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	answerTimeout  = 30 * time.Second
@@ -57,12 +58,13 @@ type Server struct {
 	cfg       Config
 	handler   http.Handler
 	rendering chan struct{}
+	asking    chan struct{} // questions about the past
 	hostAddrs []netip.Addr
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, rendering: make(chan struct{}, maxRendering)}
+	s := &Server{cfg: cfg, rendering: make(chan struct{}, maxRendering), asking: make(chan struct{}, maxAsking)}
 	for _, h := range cfg.Hosts {
 		if a, err := netip.ParseAddr(strings.Trim(h, "[]")); err == nil {
 			s.hostAddrs = append(s.hostAddrs, a.Unmap())

@@ -21,15 +21,19 @@ const (
 	onHosts
 	onInterfaces
 	onEvents
+	onNews
 	topics = iota
 )
 
-var topicNames = [topics]string{"sockets", "processes", "units", "hosts", "interfaces", "events"}
+var topicNames = [topics]string{"sockets", "processes", "units", "hosts", "interfaces", "events", "news"}
 
 func (t topic) String() string { return topicNames[t] }
 
 // private topics are for those who hold the token only: all of it is about processes.
-func (t topic) private() bool { return t == onProcesses || t == onUnits }
+func (t topic) private() bool { return t == onProcesses || t == onUnits || t == onNews }
+
+// flows reports whether a topic has no rows that stay, but what comes once.
+func (t topic) flows() bool { return t == onEvents || t == onNews }
 
 func parseTopics(list string) (all []topic, err error) {
 	for name := range strings.SplitSeq(list, ",") {

@@ -1,0 +1,50 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// pastRoutes are those of Config.Past.
+func pastRoutes() []route {
+	return []route{
+		{"/api/history/span", get, nil, token, (*Server).past},
+		{"/api/history/connections", get, []string{"at", "filter", "format", "from", "limit", "to"}, token, (*Server).past},
+		{"/api/history/listeners", get, []string{"at", "filter", "format", "from", "gone", "limit", "to"}, token, (*Server).past},
+		{"/api/history/groups", get, []string{"at", "by", "filter", "format", "from", "limit", "to"}, token, (*Server).past},
+		{"/api/history/news", get, []string{"at", "filter", "format", "from", "kind", "limit", "to"}, token, (*Server).past},
+		{"/api/history/interfaces", get, []string{"at", "format", "from", "interface", "to"}, token, (*Server).past},
+	}
+}
+
+var errNoPast = errors.New("this server records nothing")
+
+// emptySpan is what is recorded, where nothing is.
+type emptySpan struct {
+	Recording bool       `json:"recording"`
+	Sessions  []struct{} `json:"sessions"`
+	Gaps      []struct{} `json:"gaps"`
+}
+
+// past has the recorder's side answer, in its turn and for a limited time. It is broken off when the client goes.
+func (s *Server) past(w http.ResponseWriter, r *http.Request, _ grant) {
+	switch {
+	case s.cfg.Past == nil && r.URL.Path == "/api/history/span":
+		writeJSON(w, http.StatusOK, emptySpan{Sessions: []struct{}{}, Gaps: []struct{}{}})
+		return
+	case s.cfg.Past == nil:
+		fail(w, http.StatusNotFound, errNoPast)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		fail(w, http.StatusServiceUnavailable, errBusy)
+		return
+	}
+	s.cfg.Past.ServeHTTP(w, r.WithContext(ctx))
+}
