@@ -55,7 +55,8 @@ func ParseFilter(expr string, names *Names) (*Filter, error) {
 	return f, nil
 }
 
-// Match reports whether the socket passes. It does not allocate.
+// Match reports whether the socket passes. It does not allocate, but where a pattern meets a new text, which it remembers: a
+// filter is for one goroutine.
 func (f *Filter) Match(s *netstat.Socket) bool { return f == nil || f.match == nil || f.match(s) }
 
 // Needs says what a socket must have been asked for.
@@ -226,7 +227,7 @@ func anyOwner(test func(*netstat.Owner) bool) matcher {
 func testText(n *compareNode) func(string) bool {
 	if n.op == opMatch {
 		if re, err := regexp.Compile(n.text); err == nil {
-			return re.MatchString
+			return remembering(re)
 		}
 	}
 	with := n.text

@@ -1,8 +1,9 @@
 package view
 
 import (
+	"errors"
 	"net/netip"
-	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ type parser struct {
 	lexer
 	names  *Names
 	depth  int
+	steps  int  // of all patterns so far
 	events bool // it is a filter of events
 }
 
@@ -257,14 +259,27 @@ func (p *parser) setValue(n *compareNode, text string) (msg string) {
 	default:
 		n.text = text
 		if n.op == opMatch || n.op == opNotMatch {
-			_, err := regexp.Compile(text)
-			return patternProblem(err)
+			return patternProblem(p.pattern(text))
 		}
 	}
 	if !ok {
 		return "expected " + n.field.wants()
 	}
 	return ""
+}
+
+var errPattern = errors.New("the patterns of the filter repeat too much")
+
+// pattern checks a pattern without compiling it.
+func (p *parser) pattern(text string) error {
+	re, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return err
+	}
+	if p.steps += patternSteps + steps(re); p.steps > maxSteps {
+		return errPattern
+	}
+	return nil
 }
 
 func patternProblem(err error) string {

@@ -23,16 +23,21 @@ type orderKey struct {
 	down    bool
 }
 
-// ParseOrder reads names of columns with commas between them; a '-' before one reverses it. It also says what the
-// rows must have been asked for.
+// ParseOrder reads names of columns with commas between them; a '-' before one reverses it. A column that stands there again
+// decides nothing. It also says what the rows must have been asked for.
 func ParseOrder(list string, names *Names) (*Order, Needs, error) {
 	o, needs := &Order{names: names}, Needs{}
+	var had []*Column
 	for name := range strings.SplitSeq(list, ",") {
 		name, down := strings.CutPrefix(strings.TrimSpace(name), "-")
 		cols, err := ParseColumns(name)
 		if err != nil {
 			return nil, needs, err
 		}
+		if slices.Contains(had, cols[0]) {
+			continue
+		}
+		had = append(had, cols[0])
 		needs.add(cols[0].Needs)
 		o.places = needs.Geo
 		o.keys = append(o.keys, orderKey{cols[0].compare, cols[0].byPlace, down})
