@@ -45,7 +45,7 @@ var layers = map[string]layer{
 	"do":      {rank: 3, libs: []string{xsys}, dirs: []string{"internal/act", "internal/ports"}},
 	"view":    {rank: 4, dirs: []string{"internal/view", "internal/annotate"}},
 	"records": {rank: 5, libs: []string{"modernc.org/sqlite", "github.com/prometheus/", "go.opentelemetry.io/"}, dirs: []string{"internal/history", "internal/metrics"}},
-	"heralds": {rank: 6, dirs: []string{"internal/alert"}},
+	"heralds": {rank: 6, libs: []string{xsys}, dirs: []string{"internal/alert"}},
 	"screens": {rank: 7, libs: []string{xsys, "golang.org/x/term", "charm.land/"}, dirs: []string{"internal/tui", "internal/web"}},
 	"line":    {rank: 8, libs: []string{xsys, "golang.org/x/term", "github.com/spf13/"}, dirs: []string{"internal/cli"}},
 	"command": {rank: 9, dirs: []string{"cmd/sockeye"}},

@@ -2,14 +2,20 @@ package alert
 
 import (
 	"bytes"
+	"net/netip"
 
+	"github.com/sockeye-net/sockeye/geoip"
 	"github.com/sockeye-net/sockeye/internal/history"
 	"github.com/sockeye-net/sockeye/internal/view"
 )
 
-// Write writes a piece of news as one object, as sockeye history --news --json has it.
-func Write(o *view.Objects, names *view.Names, n *history.News) error {
-	cols := view.EventColumns(view.JSONL, view.Needs{Module: true, User: true, Geo: names.Place != nil})
+// Columns are those of a socket in news.
+func Columns(f view.Format) []*view.Column {
+	return view.EventColumns(f, view.Needs{Module: true, User: true, Geo: true})
+}
+
+// Write writes a piece of news as one object, as sockeye history --news has it.
+func Write(o *view.Objects, cols []*view.Column, names *view.Names, n *history.News) error {
 	o.Begin()
 	o.Time("time", n.Time)
 	o.Text("event", "new_"+n.Kind.String())
@@ -17,14 +23,25 @@ func Write(o *view.Objects, names *view.Names, n *history.News) error {
 	return o.End()
 }
 
-// JSON is news as JSON objects with commas between them, without those that a filter does not match; nil matches all.
-func JSON(news []history.News, names *view.Names, filter *view.Filter) []byte {
+// JSON is news as JSON objects with commas between them, without those that a filter does not match; nil matches all. Places
+// are those of the news.
+func JSON(news []history.News, names view.Names, filter *view.Filter) []byte {
 	var b bytes.Buffer
 	o := view.NewObjects(&b, view.Options{Format: view.JSONL}, "")
+	cols := Columns(view.JSONL)
 	for i := range news {
-		if filter.Match(&news[i].Socket) {
-			_ = Write(o, names, &news[i]) // a buffer takes everything
+		n := &news[i]
+		if !filter.Match(&n.Socket) {
+			continue
 		}
+		names.ForgetPlaces()
+		names.Place = func(a netip.Addr) *geoip.Location {
+			if a == n.Socket.Remote.Addr() {
+				return n.Place
+			}
+			return nil
+		}
+		_ = Write(o, cols, &names, n) // a buffer takes everything
 	}
 	_ = o.Flush()
 	return bytes.ReplaceAll(bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), []byte{'\n'}, []byte{','})

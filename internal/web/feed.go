@@ -13,9 +13,12 @@ import (
 
 // Feed lets a recorder read what a hub reads, as if it were a watcher, and at its own pace: a disk that is slow holds up no
 // viewer. What it has not taken yet is kept for it: all events, up to a bound beyond which an Overflow says how many were
-// lost, and of several readings the last. Tap is the hub's side; Next and Flows are for one goroutine.
+// lost, and of several readings the last. Tap is the hub's side; Begin, Next and Flows are for one goroutine.
 type Feed struct {
-	most int
+	most  int
+	begun chan struct{} // there was a reading
+	begin func()
+	first bool // given waits for the first Next
 
 	mu    sync.Mutex
 	next  fed // what comes
@@ -32,7 +35,23 @@ type fed struct {
 }
 
 // NewFeed makes a feed that keeps so many events at most.
-func NewFeed(most int) *Feed { return &Feed{most: most, ready: make(chan struct{}, 1)} }
+func NewFeed(most int) *Feed {
+	f := &Feed{most: most, ready: make(chan struct{}, 1), begun: make(chan struct{})}
+	f.begin = sync.OnceFunc(func() { close(f.begun) })
+	return f
+}
+
+// Begin waits for the first reading, whose sockets Flows has from then on. The first Next returns its report.
+func (f *Feed) Begin(ctx context.Context) error {
+	select {
+	case <-f.begun:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := f.Next(ctx)
+	f.first = err == nil
+	return err
+}
 
 // Tap is what the hub is to tell.
 func (f *Feed) Tap() Tap { return Tap{Report: f.take} }
@@ -53,6 +72,7 @@ func (f *Feed) take(w Watcher, r *watch.Report) {
 		n.report.Elapsed += r.Elapsed
 		n.report.Partial = slices.Clone(r.Partial)
 		n.copyFlows(w)
+		f.begin()
 	}
 	select {
 	case f.ready <- struct{}{}:
@@ -96,13 +116,36 @@ func copyLink(from *ifstat.Interface) *ifstat.Interface {
 	return &i
 }
 
-// Next waits for something new. What it returns is valid until the next call.
+// Next waits for something new. What it returns is valid until the next call. When ctx has ended, what has come before is given
+// first.
 func (f *Feed) Next(ctx context.Context) (*watch.Report, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-f.ready:
+	if f.first {
+		f.first = false
+		return &f.given.report, nil
 	}
+	if err := f.wait(ctx); err != nil {
+		return nil, err
+	}
+	return f.give(), nil
+}
+
+// wait prefers what is there: it is given also when the context has ended, so that nothing is lost at the end.
+func (f *Feed) wait(ctx context.Context) error {
+	select {
+	case <-f.ready:
+		return nil
+	default:
+	}
+	select {
+	case <-f.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// give hands over what has come.
+func (f *Feed) give() *watch.Report {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	last := f.given
@@ -117,7 +160,7 @@ func (f *Feed) Next(ctx context.Context) (*watch.Report, error) {
 	if g.lost > 0 {
 		g.report.Events = append(g.report.Events, watch.Event{Kind: watch.Overflow, Source: watch.FromReading, Time: g.report.Time, Lost: g.lost})
 	}
-	return &g.report, nil
+	return &g.report
 }
 
 // Flows calls yield with the sockets of the last reading, until it returns false.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // pastRoutes are those of Config.Past.
@@ -16,6 +17,19 @@ func pastRoutes() []route {
 		{"/api/history/news", get, []string{"at", "filter", "format", "from", "kind", "limit", "to"}, token, (*Server).past},
 		{"/api/history/interfaces", get, []string{"at", "format", "from", "interface", "to"}, token, (*Server).past},
 	}
+}
+
+// Recorder is how the recorder of a server is.
+type Recorder struct {
+	Recording bool      `json:"recording"`
+	File      string    `json:"file"`
+	Size      int64     `json:"size"`           // bytes, with the log of writes
+	From      time.Time `json:"from,omitzero"`  // the first moment that is kept
+	Began     time.Time `json:"began,omitzero"` // when it began to record
+	Trouble   string    `json:"trouble,omitempty"`
+	Gaps      uint64    `json:"gaps,omitempty"` // remarks of what could not be recorded, since it began
+	Alerts    uint64    `json:"alerts,omitempty"`
+	Dropped   uint64    `json:"alerts_dropped,omitempty"`
 }
 
 var errNoPast = errors.New("this server records nothing")

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package alert
+
+import "os/exec"
+
+func setApart(*exec.Cmd) {}
+
+func run(cmd *exec.Cmd) error { return cmd.Run() }
