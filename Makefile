@@ -1,4 +1,12 @@
 # The short names of what a newcomer needs. `make check` is what CI runs.
+# `make` alone is check.
+.DEFAULT_GOAL := check
+
+# The page of sockeye serve, from web/; needs Node, which nothing else does.
+.PHONY: page
+page:
+	scripts/page
+
 .PHONY: check test build bench wine fuzz
 
 check:

@@ -1,0 +1,98 @@
+/** What rows are sorted by. All rows of one column have the same kind. */
+export type Key = string | number;
+
+export interface Entry<R> { id: string; row: R; key: Key }
+
+/**
+ * Order keeps the rows of a table sorted. A reading moves only those whose key has changed: they are sorted among themselves and
+ * merged into the others, which is linear.
+ */
+export class Order<R> {
+  list: Entry<R>[] = [];
+  #byId = new Map<string, Entry<R>>();
+  #dead = new Set<Entry<R>>();
+
+  constructor(private readonly shows: (row: R) => boolean, private key: (row: R) => Key, private sign: 1 | -1) {}
+
+  /** Sorts anew by another key. */
+  sortBy(key: (row: R) => Key, sign: 1 | -1): void {
+    this.key = key;
+    this.sign = sign;
+    for (const e of this.list) e.key = key(e.row);
+    this.list.sort(this.#compare);
+  }
+
+  /** Takes all rows anew. */
+  reset(rows: ReadonlyMap<string, R>): void {
+    this.list = [];
+    this.#byId.clear();
+    for (const [id, row] of rows) if (this.shows(row)) this.#add(id, row, this.list);
+    this.list.sort(this.#compare);
+  }
+
+  /** Takes what a reading changed, and says whether a row is elsewhere now. */
+  apply(rows: ReadonlyMap<string, R>, set: readonly string[], gone: readonly string[]): boolean {
+    const moved: Entry<R>[] = [];
+    for (const id of gone) this.#drop(id);
+    for (const id of set) this.#put(id, rows.get(id), moved);
+    if (moved.length === 0 && this.#dead.size === 0) return false;
+    const stay = this.#dead.size ? this.list.filter((e) => !this.#dead.has(e)) : this.list;
+    this.#dead.clear();
+    this.list = merge(stay, moved.sort(this.#compare), this.#compare);
+    return true;
+  }
+
+  get(id: string): Entry<R> | undefined { return this.#byId.get(id); }
+
+  /** Where a row stands, or -1. */
+  indexOf(id: string): number {
+    const e = this.#byId.get(id);
+    if (!e) return -1;
+    let low = 0;
+    for (let high = this.list.length - 1; low < high;) {
+      const mid = (low + high) >> 1;
+      if (this.#compare(this.list[mid]!, e) < 0) low = mid + 1;
+      else high = mid;
+    }
+    return this.list[low] === e ? low : this.list.indexOf(e);
+  }
+
+  #put(id: string, row: R | undefined, moved: Entry<R>[]): void {
+    if (row === undefined || !this.shows(row)) return this.#drop(id);
+    const old = this.#byId.get(id);
+    if (old && old.key === this.key(row)) {
+      old.row = row;
+      return;
+    }
+    if (old) this.#dead.add(old);
+    this.#add(id, row, moved);
+  }
+
+  #add(id: string, row: R, to: Entry<R>[]): void {
+    const e = { id, row, key: this.key(row) };
+    this.#byId.set(id, e);
+    to.push(e);
+  }
+
+  #drop(id: string): void {
+    const e = this.#byId.get(id);
+    if (!e) return;
+    this.#dead.add(e);
+    this.#byId.delete(id);
+  }
+
+  // What is equal stands in the order it came, whichever way the column is sorted.
+  #compare = (a: Entry<R>, b: Entry<R>): number => {
+    if (a.key !== b.key) return a.key < b.key ? -this.sign : this.sign;
+    return a.id.length - b.id.length || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  };
+}
+
+function merge<T>(a: T[], b: T[], compare: (a: T, b: T) => number): T[] {
+  if (b.length === 0) return a;
+  const out = new Array<T>(a.length + b.length);
+  for (let i = 0, j = 0, n = 0; n < out.length; n++) {
+    out[n] = j >= b.length || i < a.length && compare(a[i]!, b[j]!) <= 0 ? a[i++]! : b[j++]!;
+  }
+  return out;
+}

@@ -1,0 +1,217 @@
+import type { App } from "../app.ts";
+import type { Mounted, Page, Table, View } from "../interface.ts";
+import type { Column } from "../grid/column.ts";
+import { Grid } from "../grid/grid.ts";
+import { el, icon } from "../dom.ts";
+import { count } from "../format.ts";
+import { icons } from "../shell/icons.ts";
+import { menu } from "../shell/menu.ts";
+import { findBox, filterBox } from "../shell/filter.ts";
+import { copyText, csv, download, lines, text } from "./export.ts";
+import { slider } from "../past/index.ts";
+
+/** What is different from table to table. */
+export interface TableView<R> {
+  name: string;
+  title: string;
+  full?: boolean;
+  one: string; // what a row is: connection
+  noun: string; // what rows are: connections
+  columns: Column<R>[];
+  sort: string; // the column, with - before it where what is much comes first
+  sockets?: boolean; // it has the filter of the server, and a past
+  table(app: App): Table<R>;
+  shows?(row: R): boolean;
+  dim?(row: R): boolean;
+  empty(app: App): string;
+  /** Fills the panel of a row, and gets a way to read the row anew. */
+  details(panel: HTMLElement, app: App, id: string, table: Table<R>): Mounted;
+}
+
+/** Makes a view of a table. */
+export function tableView<R>(of: TableView<R>): View {
+  return {
+    name: of.name, title: of.title, ...(of.full ? { full: true } : {}),
+    count: (page: Page) => counted(of, page as App),
+    mount: (root: HTMLElement, page: Page) => new TablePage(of, root, page as App),
+  };
+}
+
+function counted<R>(of: TableView<R>, app: App): number {
+  const rows = of.table(app).rows;
+  if (!of.shows) return rows.size;
+  let n = 0;
+  for (const row of rows.values()) if (of.shows(row)) n++;
+  return n;
+}
+
+class TablePage<R> implements Mounted {
+  #grid: Grid<R>;
+  #count = el("span", { class: "count", "aria-live": "off" });
+  #panel = el("aside", { class: "panel", hidden: true, "aria-label": "Details" });
+  #details: Mounted | null = null;
+  #opened: string | null = null;
+  #find = "";
+  #box: Mounted;
+  #slider: Mounted | null = null;
+  #paused = false;
+  #off: (() => void)[] = [];
+
+  constructor(private readonly of: TableView<R>, root: HTMLElement, private readonly app: App) {
+    const { column, sign } = this.#sort();
+    this.#grid = new Grid<R>({
+      label: of.title, columns: this.#chosen(), sort: { column, sign }, empty: () => this.#empty(), shows: (row) => this.#shows(row),
+      sorted: (c, s) => this.#sortBy(c, s), open: (id) => this.#open(id), counted: () => this.#tellCount(), ...(of.dim ? { dim: of.dim } : {}),
+    });
+    const tools = el("div", { class: "tools" });
+    const past = el("div", { class: "past-slot" });
+    root.append(tools, past, el("div", { class: "split" }, this.#grid.element, this.#panel));
+    this.#box = this.#findIn(tools);
+    tools.append(this.#count, this.#buttons());
+    if (of.sockets) this.#slider = slider(past, app);
+    this.#off.push(app.on("reading", () => { if (!this.#paused) this.#grid.draw(); }), app.on("past", () => this.#show()), app.on("connection", () => this.#grid.draw()),
+      app.on("status", () => this.#grid.setColumns(this.#chosen())));
+    this.#show();
+  }
+
+  unmount(): void {
+    this.#close();
+    this.#grid.destroy();
+    this.#box.unmount();
+    this.#slider?.unmount();
+    this.#off.forEach((off) => off());
+  }
+
+  focus(): void { this.#grid.element.focus(); }
+
+  key(e: KeyboardEvent): boolean {
+    if (e.key === "/") this.#box.focus!();
+    else if (e.key === "Escape" && this.#opened) this.#close(true);
+    else if (e.key === "c" && this.#row()) this.#copyRow();
+    else return this.#details?.key?.(e) ?? false;
+    return true;
+  }
+
+  #table(): Table<R> {
+    const past = this.of.sockets ? this.app.past : null;
+    return past ? past.sockets as unknown as Table<R> : this.of.table(this.app);
+  }
+
+  #show(): void {
+    this.#close();
+    this.#grid.show(this.#table());
+  }
+
+  #shows(row: R): boolean {
+    if (this.of.shows && !this.of.shows(row)) return false;
+    return this.#find === "" || this.of.columns.some((c) => `${c.text(row)} ${c.sub?.(row) ?? ""}`.toLowerCase().includes(this.#find));
+  }
+
+  #findIn(tools: HTMLElement): Mounted {
+    if (this.of.sockets) return filterBox(tools, this.app);
+    this.#find = (this.app.param("find") ?? "").toLowerCase();
+    return findBox(tools, `Find in ${this.of.noun}`, this.#find, (value) => {
+      this.#find = value.trim().toLowerCase();
+      this.app.setParam("find", this.#find || undefined);
+      this.#grid.refilter();
+    });
+  }
+
+  #sort(): { column: Column<R>; sign: 1 | -1 } {
+    const text = this.app.param("sort") ?? this.of.sort;
+    const column = this.of.columns.find((c) => c.name === text.replace(/^-/, ""));
+    return column ? { column, sign: text.startsWith("-") ? -1 : 1 } : { column: this.of.columns[0]!, sign: 1 };
+  }
+
+  #sortBy(c: Column<R>, sign: 1 | -1): void {
+    const name = (sign < 0 ? "-" : "") + c.name;
+    this.app.setParam("sort", name === this.of.sort ? undefined : name);
+    this.#grid.sortBy(c, sign);
+    this.app.say(`sorted by ${c.title}, ${sign < 0 ? "downwards" : "upwards"}`);
+  }
+
+  // The columns of the address, or those that are not hidden; of these, only what the viewer may see.
+  #chosen(): Column<R>[] {
+    const names = this.app.param("columns")?.split(",");
+    if (names) return this.of.columns.filter((c) => names.includes(c.name));
+    return this.of.columns.filter((c) => !c.hidden && (this.app.full || !c.full) && (this.app.status?.places !== false || c.name !== "place" && c.name !== "provider"));
+  }
+
+  #buttons(): HTMLElement {
+    const columns = menu("Columns", icons.columns, () => this.of.columns.map((c) => ({
+      text: c.title, hint: c.hint, checked: this.#grid.columns.includes(c), keep: true, pick: () => this.#toggle(c),
+    })));
+    const save = menu("Export", icons.download, () => [
+      { text: "Save as CSV", hint: "the columns that are shown", pick: () => this.#save("csv") },
+      { text: "Save as JSON", hint: "all fields of the rows", pick: () => this.#save("json") },
+      { text: "Copy as text", hint: "what is shown, with tabs between", pick: () => void this.#copy(text(this.#grid.columns, this.#grid.rows), `${count(this.#grid.size)} rows`) },
+      { text: "Copy as JSON lines", hint: "an object a line", pick: () => void this.#copy(lines(this.#grid.rows), `${count(this.#grid.size)} rows`) },
+    ]);
+    return el("div", { class: "buttons" }, columns, save);
+  }
+
+  #toggle(c: Column<R>): void {
+    const shown = new Set(this.#grid.columns);
+    if (!shown.delete(c)) shown.add(c);
+    if (shown.size === 0) return;
+    const chosen = this.of.columns.filter((x) => shown.has(x));
+    this.app.setParam("columns", undefined);
+    const usual = this.#chosen();
+    if (chosen.length !== usual.length || chosen.some((x, i) => x !== usual[i])) this.app.setParam("columns", chosen.map((x) => x.name).join(","));
+    this.#grid.setColumns(chosen);
+  }
+
+  #save(kind: "csv" | "json"): void {
+    const name = `sockeye-${this.of.name}-${(this.app.past?.at ?? this.app.time ?? new Date()).toISOString().slice(0, 19).replaceAll(":", "")}`;
+    if (kind === "csv") download(`${name}.csv`, "text/csv", csv(this.#grid.columns, this.#grid.rows));
+    else download(`${name}.json`, "application/json", JSON.stringify(this.#grid.rows, null, 1));
+  }
+
+  async #copy(what: string, name: string): Promise<void> {
+    this.app.say(await copyText(what) ? `${name} copied` : "the browser does not let this page copy");
+  }
+
+  #row(): R | undefined { return this.#grid.active ? this.#table().rows.get(this.#grid.active) : undefined; }
+
+  #copyRow(): void {
+    const row = this.#row();
+    if (row) void this.#copy(text(this.#grid.columns, [row]).split("\n")[1] ?? "", "the row is");
+  }
+
+  #open(id: string): void {
+    if (this.#opened === id) return;
+    this.#details?.unmount();
+    this.#panel.replaceChildren();
+    this.#opened = id;
+    this.#panel.hidden = false;
+    const body = el("div", { class: "panel-body" });
+    this.#panel.append(el("button", { type: "button", class: "quiet panel-close", "aria-label": "Close the details", title: "Close (Esc)", on: { click: () => this.#close(true) } }, icon(icons.close)), body);
+    this.#details = this.of.details(body, this.app, id, this.#table());
+    this.#grid.setOpened(id);
+    document.body.classList.add("with-panel");
+  }
+
+  #close(refocus = false): void {
+    if (!this.#opened) return;
+    this.#details?.unmount();
+    this.#details = null;
+    this.#opened = null;
+    this.#panel.hidden = true;
+    this.#panel.replaceChildren();
+    document.body.classList.remove("with-panel");
+    this.#grid.setOpened(null);
+    if (refocus) this.#grid.element.focus();
+  }
+
+  #tellCount(): void {
+    const n = this.#grid.size;
+    this.#count.textContent = `${count(n)} ${n === 1 ? this.of.one : this.of.noun}`;
+  }
+
+  #empty(): string {
+    if (!this.app.time && !this.app.past) return this.app.locked ? "" : "Waiting for the first reading …";
+    if (this.#find) return `No ${this.of.noun} with “${this.#find}”.`;
+    if (this.of.sockets && this.app.filter) return `No ${this.of.noun} match the filter.`;
+    return this.of.empty(this.app);
+  }
+}
