@@ -81,6 +81,11 @@ func (s *Server) table(w http.ResponseWriter, r *http.Request, g grant, write fu
 		fail(w, http.StatusServiceUnavailable, err)
 		return
 	}
+	if !s.sending.begin(g.access, len(body)) {
+		fail(w, http.StatusServiceUnavailable, errBusy)
+		return
+	}
+	defer s.sending.end(g.access, len(body))
 	w.Header().Set("Content-Type", a.contentType)
 	_, _ = w.Write(body) // to a client that has gone there is nothing to say
 }
@@ -94,12 +99,11 @@ var (
 func (s *Server) render(ctx context.Context, a *asked, write func(*Hub, *asked, io.Writer) error) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	select {
-	case s.rendering <- struct{}{}:
-		defer func() { <-s.rendering }()
-	case <-ctx.Done():
-		return nil, errBusy
+	done, err := s.sending.turn(ctx, a.access)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	h := s.cfg.Hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -107,7 +111,7 @@ func (s *Server) render(ctx context.Context, a *asked, write func(*Hub, *asked, 
 		return nil, errNotYet
 	}
 	var b bytes.Buffer
-	err := write(h, a, &b)
+	err = write(h, a, &b)
 	return b.Bytes(), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/view"
@@ -48,13 +49,32 @@ const maxChannels = 64
 
 // viewer is one open stream.
 type viewer struct {
-	group *group
-	queue chan []byte // frames; closed when the stream is to end
-	lags  bool        // the queue was full: it is to get everything anew
+	group  *group
+	queue  chan []byte  // frames; closed when the stream is to end
+	behind atomic.Int64 // bytes that were queued, and not taken
+	lags   bool         // the queue was full: it is to get everything anew
 }
 
-// queueLength is how many readings and batches of events may wait for a viewer who reads slowly.
-const queueLength = 16
+// queueLength is how many readings and batches of events may wait for a viewer who reads slowly, and maxBehind how many bytes,
+// beyond a frame that is alone.
+const (
+	queueLength = 16
+	maxBehind   = 4 << 20
+)
+
+// push queues frames, if there is room. It is called under the hub's lock.
+func (v *viewer) push(frames []byte) bool {
+	n, behind := int64(len(frames)), v.behind.Load()
+	if len(v.queue) == cap(v.queue) || behind > 0 && behind+n > maxBehind {
+		return false
+	}
+	v.behind.Add(n)
+	v.queue <- frames
+	return true
+}
+
+// taken is called with what came from the queue when it was sent.
+func (v *viewer) taken(frames []byte) { v.behind.Add(-int64(len(frames))) }
 
 var (
 	errTooMany = errors.New("there are as many viewers as this server lets in; try again later")
@@ -90,7 +110,7 @@ func (h *Hub) join(w wishes) (*viewer, error) {
 	v := &viewer{group: g, queue: make(chan []byte, queueLength)}
 	g.viewers[v] = struct{}{}
 	h.viewers[v] = struct{}{}
-	v.queue <- h.anew(g, false)
+	v.push(h.anew(g, false))
 	return v, nil
 }
 
@@ -113,6 +133,9 @@ func (h *Hub) group(w *wishes) (*group, error) {
 	if g := h.groups[key]; g != nil {
 		return g, nil
 	}
+	if h.groupsOf(w.access) >= mostWishes(w.access) {
+		return nil, errWishes
+	}
 	g := &group{key: key, access: w.access, viewers: make(map[*viewer]struct{})}
 	for _, t := range w.topics {
 		c, err := h.channel(channelKey{t, w.access, w.filter})
@@ -128,6 +151,24 @@ func (h *Hub) group(w *wishes) (*group, error) {
 	return g, nil
 }
 
+// groupsOf counts the groups of those who may see the same. Each has frames of its own.
+func (h *Hub) groupsOf(a Access) (n int) {
+	for _, g := range h.groups {
+		if g.access == a {
+			n++
+		}
+	}
+	return n
+}
+
+// mostWishes is how many channels there are at most, and how many groups.
+func mostWishes(a Access) int {
+	if a == Public {
+		return share(maxChannels)
+	}
+	return maxChannels
+}
+
 // channel finds or makes one. Only sockets, events and news have filters.
 func (h *Hub) channel(key channelKey) (*channel, error) {
 	if key.topic != onSockets && !key.topic.flows() {
@@ -136,17 +177,13 @@ func (h *Hub) channel(key channelKey) (*channel, error) {
 	if c := h.channels[key]; c != nil {
 		return c, nil
 	}
-	most := maxChannels
-	if key.access == Public {
-		most = share(most)
-	}
 	n := 0
 	for k := range h.channels {
 		if k.access == key.access {
 			n++
 		}
 	}
-	if n >= most {
+	if n >= mostWishes(key.access) {
 		return nil, errWishes
 	}
 	c := &channel{key: key}
@@ -161,7 +198,7 @@ func (h *Hub) channel(key channelKey) (*channel, error) {
 	return c, nil
 }
 
-// parse reads the filter. One that names events is for events, and lets all sockets pass that are not asked for.
+// parse reads the filter.
 func (c *channel) parse(names *view.Names) (err error) {
 	if c.key.filter == "" {
 		return nil
@@ -243,21 +280,18 @@ func (h *Hub) flush(pulse []byte) {
 }
 
 // send queues frames for a group, and never waits: who does not read fast enough misses some, and gets everything anew when
-// there is room again.
+// it has taken what it has.
 func (h *Hub) send(g *group, frames []byte) {
 	var anew []byte
 	for v := range g.viewers {
 		switch {
-		case len(v.queue) == cap(v.queue):
-			v.lags = true
-		case v.lags:
+		case !v.lags:
+			v.lags = !v.push(frames)
+		case v.behind.Load() == 0: // it has taken all
 			if anew == nil {
 				anew = h.anew(g, true)
 			}
-			v.lags = false
-			v.queue <- anew
-		default:
-			v.queue <- frames
+			v.lags = !v.push(anew)
 		}
 	}
 }

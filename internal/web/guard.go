@@ -21,6 +21,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.setHeaders(w.Header())
+		if r.Method != http.MethodPost && r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // nobody waits for a body that nobody reads
+		}
 		if err := s.checkHost(r); err != nil {
 			fail(w, http.StatusMisdirectedRequest, err)
 			return
@@ -34,6 +37,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
+// setHeaders has no Strict-Transport-Security: a browser would heed it for all ports of this host, where other servers may speak
+// in the clear.
 func (s *Server) setHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -44,9 +49,6 @@ func (s *Server) setHeaders(h http.Header) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Authorization")
-	if s.cfg.TLS != nil {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
-	}
 }
 
 // checkHost refuses names that are not this server's. A page at a name of its own that it has resolve to this machine (DNS

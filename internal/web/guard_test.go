@@ -193,47 +193,6 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestConnectionLimit: beyond the limit connections are closed, and one that ends makes room.
-func TestConnectionLimit(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := limit(inner, 1)
-	defer l.Close()
-	accepted := make(chan net.Conn, 3)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- c
-		}
-	}()
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
-		return c
-	}
-	first := dial()
-	defer first.Close()
-	served := <-accepted
-	second := dial()
-	defer second.Close()
-	if _, err := second.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("a second connection stays:", err)
-	}
-	served.Close()
-	served.Close() // gives back its place once
-	third := dial()
-	defer third.Close()
-	(<-accepted).Close()
-}
-
 // FuzzRequest: whatever bytes come, the answer is one that is documented, and no word of what the token protects.
 func FuzzRequest(f *testing.F) {
 	for _, line := range []string{"GET /api/sockets?filter=process+~+a HTTP/1.1\r\nHost: localhost\r\n\r\n",

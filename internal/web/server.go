@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -44,7 +43,6 @@ const (
 	maxHeader      = 16 << 10
 	maxFilter      = 4 << 10
 	maxConnections = 1024
-	maxRendering   = 4 // tables that are written at once
 	maxAsking      = 2 // questions about the past that are answered at once
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
@@ -57,14 +55,14 @@ const (
 type Server struct {
 	cfg       Config
 	handler   http.Handler
-	rendering chan struct{}
+	sending   *sending
 	asking    chan struct{} // questions about the past
 	hostAddrs []netip.Addr
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, rendering: make(chan struct{}, maxRendering), asking: make(chan struct{}, maxAsking)}
+	s := &Server{cfg: cfg, sending: newSending(), asking: make(chan struct{}, maxAsking)}
 	for _, h := range cfg.Hosts {
 		if a, err := netip.ParseAddr(strings.Trim(h, "[]")); err == nil {
 			s.hostAddrs = append(s.hostAddrs, a.Unmap())
@@ -79,12 +77,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Get answers a request that came in another way than by HTTP, from the server's own user.
 func (s *Server) Get(ctx context.Context, w http.ResponseWriter, target string) error {
-	if !strings.HasPrefix(target, "/api/") || strings.HasPrefix(target, "/api/events") {
-		return fmt.Errorf("%q is not to be had in this way", target)
-	}
 	r, err := http.NewRequestWithContext(WithFullAccess(ctx), http.MethodGet, "http://localhost"+target, nil)
 	if err != nil {
 		return err
+	}
+	if !strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/api/events") {
+		return fmt.Errorf("%q is not to be had in this way", target)
 	}
 	r.Host = "localhost"
 	r.Body = http.NoBody
@@ -94,10 +92,12 @@ func (s *Server) Get(ctx context.Context, w http.ResponseWriter, target string) 
 
 // Serve answers requests until the context ends, and then waits for those under way, at most for grace.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+	few := limit(l, maxConnections)
 	server := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: answerTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: log.New(errorLog{s.cfg.Errors}, "", 0), Protocols: new(http.Protocols)}
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: log.New(errorLog{s.cfg.Errors}, "", 0), Protocols: new(http.Protocols),
+		ConnState: few.state}
 	server.Protocols.SetHTTP1(true) // one protocol: the limits above are those of its connections
-	l = limit(l, maxConnections)
+	l = few
 	if s.cfg.TLS != nil {
 		l = tls.NewListener(l, s.cfg.TLS)
 	}
@@ -126,46 +126,6 @@ func (e errorLog) Write(line []byte) (int, error) {
 		e.to(errors.New(strings.TrimSpace(string(line))))
 	}
 	return len(line), nil
-}
-
-// limited is a listener that has no more than so many connections open.
-type limited struct {
-	net.Listener
-	room chan struct{}
-}
-
-func limit(l net.Listener, most int) net.Listener { return &limited{l, make(chan struct{}, most)} }
-
-func (l *limited) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case l.room <- struct{}{}:
-		return &limitedConn{Conn: c, leave: sync.OnceFunc(func() { <-l.room })}, nil
-	default:
-		_ = c.Close() // it was told nothing yet
-		return l.Accept()
-	}
-}
-
-type limitedConn struct {
-	net.Conn
-	leave func()
-}
-
-// CloseWrite lets net/http end a connection so that its last answer arrives although the client still sends.
-func (c *limitedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}
-
-func (c *limitedConn) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }
 
 // fail answers with an error as JSON.

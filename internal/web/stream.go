@@ -74,16 +74,16 @@ func (s *Server) hello(g grant) []byte {
 // pour sends frames to one viewer. Each has to be taken in time: a connection that stands still ends.
 func (s *Server) pour(w http.ResponseWriter, r *http.Request, v *viewer, hello []byte) {
 	to := http.NewResponseController(w)
-	// The request was read; its deadline would end the connection later, and that of writing is set for each frame.
-	if err := to.SetReadDeadline(time.Time{}); err != nil {
-		fail(w, http.StatusInternalServerError, err)
-		return
-	}
 	w.Header().Set("Content-Type", streamType)
 	// Without chunks a frame is one write(2); the stream ends with the connection.
 	w.Header().Set("Transfer-Encoding", "identity")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
 	if send(w, to, hello) != nil {
+		return
+	}
+	// By now the whole request was read, whatever body it had; its deadline would end the connection later, and that of writing
+	// is set for each frame.
+	if to.SetReadDeadline(time.Time{}) != nil {
 		return
 	}
 	for {
@@ -94,6 +94,7 @@ func (s *Server) pour(w http.ResponseWriter, r *http.Request, v *viewer, hello [
 			if !open || send(w, to, frames) != nil {
 				return
 			}
+			v.taken(frames)
 		}
 	}
 }

@@ -167,7 +167,7 @@ func TestSlowViewer(t *testing.T) {
 		return nil
 	})
 	for range queueLength {
-		<-slow.queue
+		slow.taken(<-slow.queue)
 	}
 	frames := <-slow.queue
 	if all := string(frames); !strings.HasPrefix(all, "event: missed\n") || strings.Count(all, `"all":true`) != 2 {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,7 @@ func parseTopics(list string) (all []topic, err error) {
 		}
 		all = append(all, t)
 	}
+	slices.Sort(all) // whoever wants the same gets the same
 	return all, nil
 }
 
