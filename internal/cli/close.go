@@ -78,6 +78,7 @@ type closing struct {
 	env   *Env
 	flags *closeFlags
 	list  *listing
+	only  func(*netstat.Socket) bool // beyond the filter; nil is all
 
 	found   []closable
 	others  int // sockets that match and are no connections
@@ -143,6 +144,9 @@ func (c *closing) find() error {
 	ours := append(c.env.Do.Ancestors(), os.Getpid())
 	for i := range snap.Sockets {
 		s := &snap.Sockets[i]
+		if c.only != nil && !c.only(s) {
+			continue
+		}
 		if !c.list.filter.Match(s) {
 			if s.Missing.Hides() && c.list.filter.Needs().Owners {
 				c.list.hidden++

@@ -106,6 +106,7 @@ type historyRun struct {
 	query  history.Query
 	names  *view.Names
 	format view.Format
+	link   string // the only interface that is wanted; empty is all
 	found  int
 	holes  []error // what was not recorded of the time asked for
 	told   []error // what else there is to say

@@ -134,6 +134,9 @@ func (r *historyRun) writeLinks(ctx context.Context, s *sheet) error {
 		length = time.Minute
 	}
 	return r.reader.Traffic(ctx, length, r.query.From, r.query.To, func(t *history.Traffic) error {
+		if r.link != "" && cmp.Or(t.Interface, "total") != r.link {
+			return nil
+		}
 		rate := func(bytes uint64) float64 { return float64(bytes) / max(t.Covered.Seconds(), 1e-6) }
 		if s.out == nil {
 			return s.row(stamp(t.Time, s.now), cmp.Or(view.CleanText(t.Interface), "total"), view.InBytes.Rate(rate(t.RxBytes)), view.InBytes.Rate(rate(t.TxBytes)),

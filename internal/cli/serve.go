@@ -28,6 +28,18 @@ One reading of the machine serves all viewers. /api/sockets, /api/processes and 
 on answer with the same JSON as the commands, and take the same filters;
 /api/events streams what changes; /metrics is for Prometheus. See docs/api.md.
 
+It also records what it sees into a file, for sockeye history and the page's time
+slider: every connection's life, who listened, what interfaces moved. A second server,
+a disk that is full or a file that cannot be written keep it from recording, not from
+serving: that is said, shown by status, and tried again. Only a file that --history
+names has to be had at the start. A damaged file is set aside, and a new one begun.
+
+What was never seen before (a program, a listener, a contact with a country) is news:
+on the page, and to --alert-command or --alert-webhook. A command is run without a
+shell, one at a time, ten seconds at most, with the object that history --news --json
+shows on its standard input and SOCKEYE_EVENT, SOCKEYE_PROCESS, SOCKEYE_REMOTE and so
+on in its environment. A webhook gets {"host":...,"news":[...]} by POST.
+
 Without the token whoever can connect sees sockets, users and interfaces, which
 every user of this machine can find out, and not whose process a socket is. With
 it everything is shown that this command sees. A token is made at each start, unless
@@ -62,6 +74,8 @@ type serveFlags struct {
 	interval, otlpInterval time.Duration
 	maxViewers, maxSeries  int
 	otlp                   string
+	record                 recordFlags
+	alert                  alertFlags
 	placeFlags
 }
 
@@ -89,6 +103,8 @@ func (e *Env) serveCommand() *cobra.Command {
 	fs.DurationVar(&f.interval, "interval", time.Second, "time from one reading to the next")
 	fs.BoolVar(&f.allNetNS, "all-netns", false, "every network namespace (Linux, root)")
 	fs.StringVar(&f.pipe, "pipe", servePipe, "the pipe for status, reload and stop; empty is none")
+	f.record.addTo(cmd)
+	f.alert.addTo(cmd)
 	f.placeFlags.addTo(cmd)
 	completeWords(cmd, "method", watchMethods())
 	cmd.AddCommand(e.serveStatusCommand(), e.serveAskCommand("reload", "Read token, certificate and databases again"),
@@ -122,7 +138,9 @@ func (f *serveFlags) config() (*watch.Config, error) {
 
 // serve opens everything that can fail before it says that it serves.
 func (e *Env) serve(ctx context.Context, f *serveFlags) error {
-	r := &serveRun{env: e, flags: f, partials: partials{env: e}}
+	shared := *e
+	shared.Names = sharedNames(e.Names)
+	r := &serveRun{env: &shared, flags: f, partials: partials{env: e}}
 	defer r.close()
 	if err := r.open(); err != nil {
 		return err

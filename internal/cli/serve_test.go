@@ -85,6 +85,9 @@ func serveHere(t *testing.T, args ...string) *serving {
 	ctx, stop := context.WithCancel(context.Background())
 	e := realEnv(io.Discard, s.errs)
 	line := append([]string{"serve", "--addr", "127.0.0.1:0", "--method", "poll", "--interval", "200ms", "--pipe", s.pipe}, args...)
+	if flagOf(args, "--history") == "" { // nor a file that is not the test's
+		line = append(line, "--no-history")
+	}
 	go func() { s.done <- e.Run(ctx, line) }()
 	t.Cleanup(func() {
 		stop()
@@ -151,7 +154,7 @@ func TestServeRefuses(t *testing.T) {
 		"--db /nonexistent": "nonexistent",
 		"extra":             "unknown command",
 	} {
-		code, out, errs := run(nil, append([]string{"serve", "--pipe", "", "--addr", "127.0.0.1:0"}, strings.Fields(line)...)...)
+		code, out, errs := run(nil, append([]string{"serve", "--pipe", "", "--addr", "127.0.0.1:0", "--no-history"}, strings.Fields(line)...)...)
 		if code != exitUnknown || out != "" || !strings.Contains(errs, says) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("serve %s: %d %q %q", line, code, out, errs)
 		}
@@ -177,7 +180,7 @@ func TestServeAdministration(t *testing.T) {
 	if text := s.ask("status"); !strings.Contains(text, "url       "+s.url+"/#token=") || !strings.Contains(text, "sockets   ") {
 		t.Errorf("status: %s", text)
 	}
-	code, _, errs := run(nil, "serve", "--addr", "127.0.0.1:0", "--pipe", s.pipe, "--method", "poll")
+	code, _, errs := run(nil, "serve", "--addr", "127.0.0.1:0", "--pipe", s.pipe, "--method", "poll", "--no-history")
 	if code != exitUnknown || !strings.Contains(errs, "another server has the pipe") {
 		t.Errorf("a second server: %d %s", code, errs)
 	}

@@ -86,10 +86,35 @@ func (s *controlStatus) text(now time.Time) string {
 	line("sockets", "%d, read %s ago", s.Sockets, view.Lasted(now.Sub(s.Time)))
 	line("events", "%d opened, %d closed, %d lost; known by %s", s.Opened, s.Closed, s.Lost, s.Source)
 	line("viewers", "%d", s.Viewers)
+	if h := s.History; h != nil {
+		line("history", "%s", h.File)
+		line("", "%s", recorderText(h, now))
+		if h.Gaps > 0 {
+			line("gaps", "%d times something could not be recorded; see sockeye history", h.Gaps)
+		}
+		if h.Alerts+h.Dropped > 0 {
+			line("alerts", "%d told, %d not", h.Alerts, h.Dropped)
+		}
+	}
 	for _, p := range s.Partial {
 		line("missing", "%s", p)
 	}
 	return b.String()
+}
+
+// recorderText says what a recorder has.
+func recorderText(h *web.Recorder, now time.Time) string {
+	var parts []string
+	if h.Recording {
+		parts = append(parts, "recording for "+view.Lasted(now.Sub(h.Began)))
+	} else {
+		parts = append(parts, "not recording")
+	}
+	parts = append(parts, view.InBytes.Amount(float64(h.Size)))
+	if !h.From.IsZero() {
+		parts = append(parts, "from "+stamp(h.From, now)+" on")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // askServer asks over the pipe that was named, or else over the usual ones.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +11,14 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/sockeye-net/sockeye/ifstat"
+	"github.com/sockeye-net/sockeye/internal/alert"
 	"github.com/sockeye-net/sockeye/internal/metrics"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/internal/web"
@@ -45,6 +46,9 @@ type serveRun struct {
 	pusher   *metrics.Pusher // nil without --otlp
 	control  *control        // nil without a pipe
 	stop     context.CancelFunc
+
+	recording *recording // nil without one
+	tellers   []*alert.Teller
 }
 
 func (r *serveRun) close() {
@@ -69,7 +73,22 @@ func (r *serveRun) open() error {
 	if err := r.openControl(); err != nil {
 		return err
 	}
+	if err := r.openRecorder(); err != nil {
+		return err
+	}
 	return r.openHub(cfg)
+}
+
+// openRecorder opens the history, and those who are told its news.
+func (r *serveRun) openRecorder() (err error) {
+	if r.recording, err = r.env.openRecording(r.flags); err != nil {
+		return err
+	}
+	if r.recording != nil {
+		r.opened = append(r.opened, r.recording)
+		r.recording.openSides()
+	}
+	return r.openAlerts()
 }
 
 func (r *serveRun) openSecrets() (err error) {
@@ -141,14 +160,22 @@ func (r *serveRun) openHub(cfg *watch.Config) error {
 	if err := r.openMetrics(); err != nil {
 		return err
 	}
-	hub := web.HubConfig{Watcher: w, Names: names, Details: e.Details, Refresh: r.refresh, Missing: r.places.missing, Taps: r.taps(),
+	hub := web.HubConfig{Watcher: w, Names: names, Details: e.Details, Refresh: r.refresh, Missing: r.missing, Taps: r.taps(),
 		Host: e.Hostname(), Now: e.Now, MaxViewers: r.flags.maxViewers}
 	if links != nil {
 		hub.Interfaces = links
 	}
 	r.hub = web.NewHub(hub)
 	r.server = web.New(r.serverConfig())
+	if r.recording != nil {
+		r.recording.sinks = r.sinks()
+	}
 	return nil
+}
+
+// missing is what neither table nor stream shows.
+func (r *serveRun) missing() []error {
+	return slices.Concat(r.places.missing(), r.recording.missing())
 }
 
 // locate opens the databases; without any, places are shown only if they were asked for.
@@ -194,6 +221,9 @@ func (r *serveRun) taps() []web.Tap {
 	if r.pusher != nil {
 		taps = append(taps, web.Tap{Report: func(_ web.Watcher, report *watch.Report) { r.pusher.Report(report) }})
 	}
+	if r.recording != nil {
+		taps = append(taps, r.recording.tap())
+	}
 	return taps
 }
 
@@ -202,9 +232,23 @@ func (r *serveRun) serverConfig() web.Config {
 	if r.cert != nil {
 		secure = r.cert.Config()
 	}
-	return web.Config{Hub: r.hub, Keys: r.keys, Open: r.loopback(), TLS: secure, Hosts: r.flags.hosts, ReadOnly: r.flags.readOnly,
+	cfg := web.Config{Hub: r.hub, Keys: r.keys, Open: r.loopback(), TLS: secure, Hosts: r.flags.hosts, ReadOnly: r.flags.readOnly,
 		Metrics: r.metrics, OpenMetrics: r.flags.metricsOpen, Version: r.env.plainVersion(), Errors: r.env.note,
-		Actions: map[string]web.Action{"reload": func(context.Context, json.RawMessage) (any, error) { return nil, r.reload() }}}
+		Actions: r.actions()}
+	if r.recording != nil {
+		cfg.Past, cfg.Recorder = &past{r.env, r.recording}, r.recorder
+	}
+	return cfg
+}
+
+// recorder is how the recorder is, and those whom it tells.
+func (r *serveRun) recorder() *web.Recorder {
+	s := r.recording.status()
+	for _, t := range r.tellers {
+		c := t.Counts()
+		s.Alerts, s.Dropped = s.Alerts+c.Told, s.Dropped+c.Dropped
+	}
+	return s
 }
 
 func (r *serveRun) loopback() bool {
@@ -262,7 +306,10 @@ func (r *serveRun) run(ctx context.Context) error {
 			r.stop()
 		})
 	}
-	start(r.hub.Run)
+	start(r.read)
+	if r.recording != nil {
+		all.Go(r.recording.run)
+	}
 	start(func(ctx context.Context) error { return r.server.Serve(ctx, r.listener, grace) })
 	if r.control != nil {
 		start(r.control.serve)
@@ -279,6 +326,14 @@ func (r *serveRun) run(ctx context.Context) error {
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// read reads the machine until the context ends. What was read last is recorded still.
+func (r *serveRun) read(ctx context.Context) error {
+	if r.recording != nil {
+		defer r.recording.end()
+	}
+	return r.hub.Run(ctx)
 }
 
 // announce says where the server is. The token is for a terminal only: a log is read by others.

@@ -61,6 +61,9 @@ func ask(r *http.Request, g grant) (asked, error) {
 // badRequest marks an error as the client's.
 type badRequest struct{ error }
 
+// BadRequest marks the error of an action as one of who asks for it.
+func BadRequest(err error) error { return badRequest{err} }
+
 func (e badRequest) Unwrap() error { return e.error }
 
 // table answers with what write writes. It is written to memory under the hub's lock, and sent without it: a client who reads
@@ -241,6 +244,7 @@ type Status struct {
 	Places    bool      `json:"places"` // it is known where remote ends are
 	Actions   []string  `json:"actions"`
 	Partial   []string  `json:"partial"`
+	History   *Recorder `json:"history,omitempty"` // only for Full, and nil where nothing is recorded
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, g grant) {
@@ -256,6 +260,9 @@ func (s *Server) Status(access Access) Status {
 			st.Actions = append(st.Actions, name)
 		}
 		slices.Sort(st.Actions)
+	}
+	if access == Full && s.cfg.Recorder != nil {
+		st.History = s.cfg.Recorder()
 	}
 	return st
 }
@@ -304,7 +311,12 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, _ grant) {
 		return
 	}
 	result, err := do(r.Context(), body)
-	if err != nil {
+	var bad badRequest
+	switch {
+	case errors.As(err, &bad):
+		fail(w, http.StatusBadRequest, bad.error)
+		return
+	case err != nil:
 		fail(w, http.StatusConflict, err)
 		return
 	}

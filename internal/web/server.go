@@ -28,10 +28,11 @@ type Config struct {
 	OpenMetrics bool
 	// Past answers for /api/history; nil is that nothing is recorded. It is asked only by who may see everything, and with no
 	// parameters but those of the document.
-	Past    http.Handler
-	Actions map[string]Action // what a POST to /api/actions/NAME does
-	Version string
-	Errors  func(error) // is told of what goes wrong in the server itself; nil is nobody
+	Past     http.Handler
+	Recorder func() *Recorder  // how the recorder is; nil where there is none
+	Actions  map[string]Action // what a POST to /api/actions/NAME does
+	Version  string
+	Errors   func(error) // is told of what goes wrong in the server itself; nil is nobody
 }
 
 // Action changes something. Its result is sent as JSON; nil is none.

@@ -1,0 +1,252 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sockeye-net/sockeye/internal/act"
+	"github.com/sockeye-net/sockeye/internal/web"
+	"github.com/sockeye-net/sockeye/netstat"
+)
+
+// actions are what can be done through the server. It asks nobody: the page has.
+func (r *serveRun) actions() map[string]web.Action {
+	return map[string]web.Action{
+		"reload": func(context.Context, json.RawMessage) (any, error) { return nil, r.reload() },
+		"close":  r.closeConnections,
+		"kill":   r.killProcess,
+	}
+}
+
+// closeRequest names connections by a filter, or by rows.
+type closeRequest struct {
+	Filter  string     `json:"filter"`
+	Sockets []namedRow `json:"sockets"`
+}
+
+// namedRow is what tells the socket of a row from others.
+type namedRow struct {
+	Proto      string     `json:"proto"`
+	NetNS      uint64     `json:"netns"`
+	Cookie     uint64     `json:"cookie"`
+	LocalAddr  netip.Addr `json:"local_addr"`
+	LocalPort  uint16     `json:"local_port"`
+	RemoteAddr netip.Addr `json:"remote_addr"`
+	RemotePort uint16     `json:"remote_port"`
+}
+
+// mostRows bounds what one request closes by rows.
+const mostRows = 1000
+
+func (q *closeRequest) check() error {
+	q.Filter = strings.TrimSpace(q.Filter)
+	switch {
+	case (q.Filter == "") == (len(q.Sockets) == 0):
+		return errors.New("close takes a filter, or sockets: one of them")
+	case len(q.Sockets) > mostRows:
+		return fmt.Errorf("close takes at most %d sockets", mostRows)
+	}
+	for i := range q.Sockets {
+		if n := &q.Sockets[i]; n.Proto == "" || n.Cookie == 0 && (!n.LocalAddr.IsValid() || !n.RemoteAddr.IsValid()) {
+			return fmt.Errorf("socket %d has no proto, or neither cookie nor addresses", i+1)
+		}
+	}
+	return nil
+}
+
+// is reports whether a socket is the one of the row. By its cookie a later one of the same addresses is not.
+func (n *namedRow) is(s *netstat.Socket) bool {
+	if n.Proto != s.Proto.String() || n.NetNS != 0 && s.NetNS != 0 && n.NetNS != s.NetNS {
+		return false
+	}
+	if n.Cookie != 0 {
+		return n.Cookie == s.Cookie
+	}
+	return n.local() == s.Local && n.remote() == s.Remote
+}
+
+func (n *namedRow) local() netip.AddrPort  { return netip.AddrPortFrom(n.LocalAddr, n.LocalPort) }
+func (n *namedRow) remote() netip.AddrPort { return netip.AddrPortFrom(n.RemoteAddr, n.RemotePort) }
+
+// without is the row of one that was not closed: it is not there any more, or is no connection.
+func (n *namedRow) without(result act.Reason, err error) closable {
+	s := &netstat.Socket{NetNS: n.NetNS, Cookie: n.Cookie, State: netstat.Closed}
+	s.Proto, _ = numbered(n.Proto, netstat.Unix)
+	if n.LocalAddr.IsValid() {
+		s.Local = n.local()
+	}
+	if n.RemoteAddr.IsValid() {
+		s.Remote = n.remote()
+	}
+	return closable{socket: s, result: result.String(), err: err}
+}
+
+// unpack reads the body of an action.
+func unpack(body json.RawMessage, to interface{ check() error }) error {
+	err := json.Unmarshal(body, to)
+	if err == nil {
+		err = to.check()
+	}
+	if err != nil {
+		return web.BadRequest(err)
+	}
+	return nil
+}
+
+// asJSON are the output flags of commands that answer a request.
+var asJSON = output{json: true, color: "never"}
+
+// closeConnections is the command close, with the consent of who has a session.
+func (r *serveRun) closeConnections(ctx context.Context, body json.RawMessage) (any, error) {
+	var q closeRequest
+	if err := unpack(body, &q); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	env := *r.env
+	env.Stdout, env.Stderr = &b, io.Discard
+	c := &closing{env: &env, flags: &closeFlags{allNetNS: r.flags.allNetNS, consent: consent{yes: true}, output: asJSON}}
+	var err error
+	if c.list, err = env.plan(&listFlags{processes: true, allNetNS: r.flags.allNetNS, output: asJSON}, q.args()); err != nil {
+		return nil, web.BadRequest(err)
+	}
+	defer c.list.places.close()
+	found := make([]bool, len(q.Sockets))
+	c.only = func(s *netstat.Socket) bool { return q.wants(s, found) }
+	if err := c.find(); err != nil {
+		return nil, err
+	}
+	if err := c.decide(ctx); err != nil {
+		return nil, err
+	}
+	q.complete(c, found)
+	err = c.write()
+	return json.RawMessage(b.Bytes()), err
+}
+
+func (q *closeRequest) args() []string {
+	if q.Filter == "" {
+		return nil
+	}
+	return []string{q.Filter}
+}
+
+// wants notes which of the rows a socket is. Without rows all are wanted.
+func (q *closeRequest) wants(s *netstat.Socket, found []bool) bool {
+	for i := range q.Sockets {
+		if q.Sockets[i].is(s) {
+			found[i] = true
+			return true
+		}
+	}
+	return len(q.Sockets) == 0
+}
+
+var (
+	errOwnServer = errors.New("held by this server, or by a program that has started it")
+	errNoPeer    = errors.New("is no connection: sockeye kill ends its owner")
+)
+
+// complete gives each row that was sent its result, and says what the command says in words that fit.
+func (q *closeRequest) complete(c *closing, found []bool) {
+	for i := range q.Sockets {
+		n := &q.Sockets[i]
+		switch {
+		case !found[i]:
+			c.found = append(c.found, n.without(act.Gone, nil))
+		case !slices.ContainsFunc(c.found, func(one closable) bool { return n.is(one.socket) }):
+			c.found = append(c.found, n.without(act.Refused, errNoPeer))
+		}
+	}
+	for i := range c.found {
+		if one := &c.found[i]; one.result == resultKept {
+			one.err = errOwnServer
+		}
+	}
+}
+
+// killRequest names a process.
+type killRequest struct {
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Signal  string    `json:"signal"`
+}
+
+func (q *killRequest) check() error {
+	if q.PID <= 0 || q.Started.IsZero() {
+		return errors.New("kill takes pid and started, as the owner of a row has them")
+	}
+	_, err := signalFlag(q.Signal)
+	return asParameter(err)
+}
+
+// killed is what became of it.
+type killed struct {
+	PID    int    `json:"pid"`
+	Name   string `json:"name,omitempty"`
+	Result string `json:"result"`
+	Error  string `json:"error,omitempty"`
+}
+
+var errNoOwner = errors.New("no process with this id and start owns a socket")
+
+// killProcess ends one process, held before it is signalled, as the command kill does.
+func (r *serveRun) killProcess(ctx context.Context, body json.RawMessage) (any, error) {
+	var q killRequest
+	if err := unpack(body, &q); err != nil {
+		return nil, err
+	}
+	p, err := r.owner(&q)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return &killed{PID: q.PID, Result: act.Gone.String(), Error: errNoOwner.Error()}, nil
+	}
+	done := &killed{PID: p.PID, Name: p.Name}
+	held, err := r.env.Do.Hold(p)
+	if err != nil {
+		done.Result, done.Error = act.ReasonOf(err).String(), failText(err)
+		return done, nil
+	}
+	defer held.Close()
+	sig, _ := signalFlag(q.Signal) // it was checked
+	outcome, err := held.End(ctx, act.Ending{Signal: sig})
+	done.Result = outcome.String()
+	if reason := act.ReasonOf(err); err != nil && (outcome == act.Alive || reason == act.Gone) {
+		done.Result, done.Error = reason.String(), failText(err)
+	}
+	return done, nil
+}
+
+// sameStart is how far the start of a process may be from what was sent: rows have seconds.
+const sameStart = time.Second
+
+// owner finds the process in the table as it is now.
+func (r *serveRun) owner(q *killRequest) (*netstat.Process, error) {
+	table, err := r.env.open(false)
+	if err != nil {
+		return nil, err
+	}
+	defer table.Close()
+	var snap netstat.Snapshot
+	if err := table.Read(netstat.Query{Owner: netstat.OwnerPID, AllNetNS: r.flags.allNetNS}, &snap); err != nil {
+		return nil, err
+	}
+	for i := range snap.Sockets {
+		for _, o := range snap.Sockets[i].Owners {
+			if p := o.Process; p.PID == q.PID && p.Started.Sub(q.Started).Abs() <= sameStart {
+				return p, nil
+			}
+		}
+	}
+	return nil, nil
+}
