@@ -2,6 +2,7 @@
 //
 //	go run ./bench/history                 # a million connections; 10 million is the figure of record
 //	go run ./bench/history -n 10000000 -dir /var/tmp
+//	go run ./bench/history -hours 24 -dir /var/tmp   # a day of a busy server: memory, disk and processor
 package main
 
 import (
@@ -30,7 +31,17 @@ func main() {
 	seconds := flag.Int("seconds", 60, "of recording, at the pace of a clock that is not waited for")
 	rate := flag.Int("rate", 500, "connections a second")
 	dir := flag.String("dir", "", "where the files are made; default: a temporary folder")
+	hours := flag.Float64("hours", 0, "simulate so many hours of a busy server, and nothing else")
+	open := flag.Int("open", 10_000, "connections that such a server has open")
+	size := flag.Int64("size", 1<<30, "bytes that its history may take")
 	flag.Parse()
+	if *hours > 0 {
+		if err := runDay(*dir, *seed, *hours, *open, *rate, *size); err != nil {
+			fmt.Fprintln(os.Stderr, "history:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := measure(*n, *seed, *rounds, *seconds, *rate, *dir); err != nil {
 		fmt.Fprintln(os.Stderr, "history:", err)
 		os.Exit(1)

@@ -158,8 +158,8 @@ func (b *book) written() {
 	b.dirty, b.ended = b.dirty[:0], 0
 }
 
-// shed forgets the oldest of those that ended, and says how many.
-func (b *book) shed(most int) (lost int) {
+// shed forgets the oldest of those that ended, each with a last word, and says how many.
+func (b *book) shed(most int, abandon func(*entry)) (lost int) {
 	if b.ended <= most {
 		return 0
 	}
@@ -169,24 +169,23 @@ func (b *book) shed(most int) (lost int) {
 			return false
 		}
 		lost++
+		abandon(e)
 		return true
 	})
 	b.ended -= lost
 	return lost
 }
 
-// unstore has everything written to a new file.
+// unstore has everything written to a new file, which has learned nothing yet.
 func (b *book) unstore() {
 	for _, e := range b.byCookie {
-		e.stored = false
 		b.touch(e)
 	}
 	for _, e := range b.byAddr {
-		e.stored = false
 		b.touch(e)
 	}
 	for _, e := range b.dirty {
-		e.stored = false
+		e.stored, e.learned = false, learned{}
 	}
 }
 
@@ -240,8 +239,11 @@ func (r *recorder) refresh(n *entry, s *netstat.Socket, from watch.OwnerFrom) {
 	if cookie != 0 {
 		n.socket.Cookie = cookie
 	}
-	if state == netstat.Listen && s.State != state { // ports counts it as what it began as
+	switch {
+	case state == netstat.Listen: // ports counts it until it ends
 		n.socket.State = state
+	case s.State == netstat.Listen && state != 0: // it is in the book, and did not listen before
+		r.book.ports[portOf(&n.socket)]++
 	}
 }
 
@@ -297,31 +299,39 @@ func (r *recorder) closed(e *watch.Event) {
 	if e.Bytes.Basis != watch.NotCounted {
 		n.bytes = e.Bytes
 	}
+	if e.Bytes.Basis == watch.FromSocketBPF || e.Bytes.Basis == watch.FromEStats { // counted since this watch began
+		n.bytes.Sent, n.bytes.Received = n.bytes.Sent+n.base.Sent, n.bytes.Received+n.base.Received
+	}
 	r.book.touch(n)
 	r.book.remove(n)
 	r.book.gone[identityOf(&e.Socket)] = r.book.reading
 }
 
 // sweep takes what the last reading tells: sockets that no event told of, and bytes. It has to be a reading that was just
-// made, or what ended since would be in it.
+// made, or what ended since would be in it. Listeners come first: by them one knows which connections came in.
 func (r *recorder) sweep() {
 	r.book.pass()
 	now := micros(r.store.cfg.Now())
-	r.what.Sockets.Flows(func(f *watch.Flow) bool {
-		if skips(f.Socket) {
+	for _, listens := range [...]bool{true, false} {
+		r.what.Sockets.Flows(func(f *watch.Flow) bool {
+			if !skips(f.Socket) && (f.Socket.State == netstat.Listen) == listens {
+				r.flow(f, now)
+			}
 			return true
+		})
+	}
+}
+
+func (r *recorder) flow(f *watch.Flow, now int64) {
+	n := r.book.find(f.Socket)
+	if n == nil {
+		if _, gone := r.book.gone[identityOf(f.Socket)]; gone {
+			return
 		}
-		n := r.book.find(f.Socket)
-		if _, gone := r.book.gone[identityOf(f.Socket)]; gone && n == nil {
-			return true
-		}
-		if n == nil {
-			n = r.found(f, now)
-		}
-		r.refresh(n, f.Socket, watch.OwnerHolds)
-		r.count(n, f)
-		return true
-	})
+		n = r.found(f, now)
+	}
+	r.refresh(n, f.Socket, watch.OwnerHolds)
+	r.count(n, f)
 }
 
 // found begins the life of a socket that was there before the watch, or goes on with one that an earlier recorder began.

@@ -70,9 +70,11 @@ func (r *Reader) Groups(ctx context.Context, q Query, by By) (all []Group, fromT
 	case p.exact:
 		err = keys.sum(p)
 	default:
-		err = r.Lives(ctx, q, keys.life)
+		all := q
+		all.Newest = 0
+		err = r.Lives(ctx, all, keys.life)
 	}
-	return keys.sorted(), false, wrap("read", r.path, err)
+	return keys.sorted(q.Newest), false, wrap("read", r.path, err)
 }
 
 // location is that of days: the calendar of whoever asks.
@@ -272,7 +274,8 @@ func (k *keys) add(name string, more Group) {
 	}
 }
 
-func (k *keys) sorted() (all []Group) {
+// sorted are so many of them: the largest, or the last days; 0 is all.
+func (k *keys) sorted(most int) (all []Group) {
 	for _, g := range k.groups {
 		all = append(all, *g)
 	}
@@ -282,7 +285,13 @@ func (k *keys) sorted() (all []Group) {
 		}
 		return cmp.Or(cmp.Compare(b.Bytes.Sent+b.Bytes.Received, a.Bytes.Sent+a.Bytes.Received), cmp.Compare(b.Lives, a.Lives), cmp.Compare(a.Key, b.Key))
 	})
-	return all
+	switch {
+	case most <= 0 || len(all) <= most:
+		return all
+	case k.by == ByDay || k.by == ByMonth:
+		return all[len(all)-most:]
+	}
+	return all[:most]
 }
 
 // totals answers from totals, where they can.
@@ -302,9 +311,9 @@ func (r *Reader) totals(ctx context.Context, q Query, by By) ([]Group, bool, err
 	if err != nil {
 		return nil, false, err
 	}
-	grain, first, last := wholeTime(q.From, q.To, time.UnixMicro(alive).In(q.From.Location()))
+	grain, first, last := wholeTime(q.From.In(r.zone), q.To, time.UnixMicro(alive).In(r.zone))
 	// A month's totals are kept by program and host; a day's by either.
-	which := "c.program != 0 AND c.remote != 0"
+	which := "1"
 	switch {
 	case grain == 0, grain == byDay && c.text != "":
 		return nil, false, nil
@@ -312,12 +321,30 @@ func (r *Reader) totals(ctx context.Context, q Query, by By) ([]Group, bool, err
 		which = "c.remote = 0"
 	case c.text == "":
 		which = "c.program = 0 AND c.remote != 0"
+	default:
+		grain = byPair
 	}
 	k := newKeys(r, ctx, by, q.location())
 	err = k.read("", fmt.Sprintf("SELECT %s AS key, sum(opened) AS n, 0 AS open, sum(rx) AS rx, sum(tx) AS tx, 0 AS untold, 0 AS first, 0 AS last"+
-		" FROM (SELECT grain, start, program, host AS remote, rx, tx, opened FROM total) c WHERE grain = ? AND start BETWEEN ? AND ? AND %s AND (%s) GROUP BY 1",
-		k.sql(), which, c.or("1")), append([]any{grain, first, last}, c.args...)...)
-	return k.sorted(), true, err
+		" FROM (SELECT grain, start, program, host AS remote, rx, tx, opened FROM total) c WHERE grain = ? AND %s AND %s AND (%s) GROUP BY 1",
+		k.sql(), starts(grain, first, last), which, c.or("1")), append([]any{grain}, c.args...)...)
+	return k.sorted(q.Newest), true, err
+}
+
+// starts is a condition for the days or months from first to last. Months are told one by one: then a program's rows in each are
+// found at once.
+func starts(grain, first, last int64) string {
+	if grain == byDay {
+		return fmt.Sprintf("start BETWEEN %d AND %d", first, last)
+	}
+	var all []int64
+	for m := first; m <= last && len(all) < 1000; m++ {
+		if m%100 > 12 {
+			m += 100 - 12
+		}
+		all = append(all, m)
+	}
+	return "start IN (" + join(all) + ")"
 }
 
 // wholeTime reports whether a time is whole months or whole days, and which; grain 0 is neither. The last may still go on.
@@ -327,7 +354,7 @@ func wholeTime(from, to, now time.Time) (grain, first, last int64) {
 		end = now.Add(time.Microsecond)
 	}
 	final := end.Add(-time.Microsecond).In(from.Location())
-	whole := func(t time.Time) bool { return t.Equal(midnight(t)) }
+	whole := func(t time.Time) bool { return t.Equal(midnight(t, 0)) }
 	over := !end.Equal(to) // what is asked for goes beyond what there is
 	if !whole(from) || !over && !whole(end.In(from.Location())) {
 		return 0, 0, 0
@@ -338,6 +365,13 @@ func wholeTime(from, to, now time.Time) (grain, first, last int64) {
 	return byDay, dayOf(from), dayOf(final)
 }
 
-func midnight(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+// midnight is the beginning of the day that is so many days after that of t. Where clocks are put forward at midnight a day begins
+// later.
+func midnight(t time.Time, days int) time.Time {
+	noon := time.Date(t.Year(), t.Month(), t.Day()+days, 12, 0, 0, 0, t.Location())
+	begin := time.Date(noon.Year(), noon.Month(), noon.Day(), 0, 0, 0, 0, t.Location())
+	for begin.Day() != noon.Day() { // it was given as an hour of the day before
+		begin = begin.Add(15 * time.Minute)
+	}
+	return begin
 }

@@ -122,11 +122,14 @@ func reading(after time.Duration, flows ...watch.Flow) func(*script) watch.Repor
 
 // places are those of a few networks of documentation.
 func places(a netip.Addr) *geoip.Location {
-	switch a.Unmap().As4()[0] {
+	switch a.Unmap().AsSlice()[0] {
 	case 192:
 		return &geoip.Location{Addr: a, ISO: "NZ", Country: "New Zealand", ASN: 64500, Org: "Example", Source: "test"}
 	case 198:
 		return &geoip.Location{Addr: a, ISO: "DE", Country: "Germany", ASN: 64501, Source: "test"}
+	}
+	if a.IsLoopback() {
+		return &geoip.Location{Addr: a, Special: "loopback"}
 	}
 	return &geoip.Location{Addr: a}
 }
@@ -174,6 +177,7 @@ func reader(t testing.TB, path string) *Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { shut(t, r) })
+	r.zone = time.UTC // that of the clocks here
 	return r
 }
 

@@ -137,6 +137,9 @@ func TestGroups(t *testing.T) {
 		{Query{From: month, To: month.AddDate(0, 1, 0)}, "country = DE", ByProcess, true, "nginx 2 565/0"},
 		{Query{From: month.AddDate(0, 0, 19)}, "", ByHost, true, "192.0.2.5 1 9100/0 198.51.100.7 1 550/0 192.0.2.6 1 200/0 198.51.100.8 1 15/0"},
 		{Query{From: month.AddDate(0, -1, 0), To: month}, "", ByProcess, true, ""},
+		{Query{Newest: 1}, "user = 1000", ByPort, false, "443 3 9665/1"},
+		{Query{Newest: 1}, "", ByDay, false, "2026-11-20 4 12865/2"},
+		{Query{From: month, Newest: 1}, "", ByHost, true, "192.0.2.5 1 9100/0"},
 		{Query{Listeners: true}, "", ByPort, false, "443 1 0/1 9000 1 0/0"},
 	} {
 		q := c.q

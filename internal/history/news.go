@@ -172,18 +172,27 @@ func startHerald(sinks []Sink) *herald {
 func (h *herald) run(ctx context.Context) {
 	defer close(h.done)
 	for news := range h.queue {
+		var errs []error
 		for _, s := range h.sinks {
 			if err := s.Tell(ctx, news); err != nil && ctx.Err() == nil {
-				h.fail(err)
+				errs = append(errs, err)
 			}
 		}
+		h.fail(errors.Join(errs...))
 	}
 }
 
+// fail passes an error on, or that there was none; an error in the place of what nobody has heard of yet.
 func (h *herald) fail(err error) {
+	if err != nil {
+		select {
+		case <-h.fails:
+		default:
+		}
+	}
 	select {
 	case h.fails <- err:
-	default: // one is told of already
+	default:
 	}
 }
 

@@ -66,6 +66,9 @@ type Store struct {
 	aside     string
 	mark      int64
 	swept     time.Time // when what nothing refers to was last deleted
+
+	chores         []chore   // what is left of housekeeping
+	looked, jumped time.Time // when the clock was last looked at by it, and when it had jumped
 }
 
 // Open opens a history for recording, and makes it where there is none; its folder has to exist. It is readable by this
@@ -80,6 +83,9 @@ func Open(cfg Config) (*Store, error) {
 		cfg.Boot = bootID()
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
+	if real, err := filepath.EvalSymlinks(cfg.Path); err == nil { // the lock is the file's, by whatever name it is opened
+		cfg.Path = real
+	}
 	s := &Store{cfg: cfg}
 	var err error
 	if s.lock, err = lock(cfg.Path + ".lock"); err != nil {
@@ -112,7 +118,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return errors.Join(wrap("open", s.cfg.Path, err), db.Close())
 	}
-	s.db, s.conn, s.stmts, s.dict = db, conn, make(map[string]*sql.Stmt), nil
+	s.db, s.conn, s.stmts, s.dict, s.chores = db, conn, make(map[string]*sql.Stmt), nil, nil
 	return nil
 }
 

@@ -115,7 +115,7 @@ func TestGoesOn(t *testing.T) {
 	if all := lives(t, r, Query{Listeners: true}, "sport = 443"); len(all) != 1 || !all[0].Open || all[0].Flags != OpenedBefore || !all[0].Opened.Equal(noon) {
 		t.Errorf("the listener: %+v", all)
 	}
-	groups, totals, err := r.Groups(context.Background(), Query{From: midnight(noon)}, ByHost)
+	groups, totals, err := r.Groups(context.Background(), Query{From: midnight(noon, 0)}, ByHost)
 	if err != nil || !totals {
 		t.Fatal(totals, err)
 	}
@@ -267,7 +267,7 @@ func readAll(t *testing.T, path, what string) {
 	}
 	defer shut(t, r)
 	ctx := context.Background()
-	for _, q := range []Query{{}, {Listeners: true}, {Listeners: true, Gone: true}, {From: midnight(noon)}} {
+	for _, q := range []Query{{}, {Listeners: true}, {Listeners: true, Gone: true}, {From: midnight(noon, 0)}} {
 		check(r.Lives(ctx, q, func(*Life) error { return nil }))
 		for by := ByProcess; by <= ByMonth; by++ {
 			_, _, err := r.Groups(ctx, q, by)

@@ -51,15 +51,26 @@ var forms = [...]struct {
 	next   func(time.Time) time.Time
 }{
 	{"2006-01-02 15:04:05", nextSecond}, {"2006-01-02t15:04:05", nextSecond}, {"2006-01-02 15:04", nextMinute}, {"2006-01-02t15:04", nextMinute},
-	{time.DateOnly, func(t time.Time) time.Time { return t.AddDate(0, 0, 1) }}, {"2006-01", func(t time.Time) time.Time { return t.AddDate(0, 1, 0) }},
+	{time.DateOnly, func(t time.Time) time.Time { return midnight(t, 1) }}, {"2006-01", nextMonth},
 }
 
 func nextSecond(t time.Time) time.Time { return t.Add(time.Second) }
 func nextMinute(t time.Time) time.Time { return t.Add(time.Minute) }
 
+func nextMonth(t time.Time) time.Time { return firstOf(t.Year(), t.Month()+1, t.Location()) }
+
+// firstOf is the beginning of a month.
+func firstOf(year int, month time.Month, zone *time.Location) time.Time {
+	return midnight(time.Date(year, month, 1, 12, 0, 0, 0, zone), 0)
+}
+
 func dated(text string, now time.Time) (Period, bool) {
 	for _, f := range forms {
 		if t, err := time.ParseInLocation(f.layout, text, now.Location()); err == nil {
+			if len(f.layout) <= len(time.DateOnly) { // the middle of a day is always one of its times
+				noon, _ := time.ParseInLocation(f.layout+" 15", text+" 12", now.Location())
+				t = midnight(noon, 0)
+			}
 			return Period{t, f.next(t)}, true
 		}
 	}
@@ -106,24 +117,23 @@ func named(text string, now time.Time) (Period, bool) {
 	word, clock, _ := strings.Cut(text, " ")
 	from, ok := dayNamed(word, now)
 	if !ok {
-		from, clock = midnight(now), text
+		from, clock = midnight(now, 0), text
 	}
 	if clock == "" {
-		return Period{from, from.AddDate(0, 0, 1)}, ok
+		return Period{from, midnight(from, 1)}, ok
 	}
 	return dated(from.Format(time.DateOnly)+" "+clock, now)
 }
 
 func dayNamed(word string, now time.Time) (time.Time, bool) {
-	today := midnight(now)
 	switch word {
 	case "today":
-		return today, true
+		return midnight(now, 0), true
 	case "yesterday":
-		return today.AddDate(0, 0, -1), true
+		return midnight(now, -1), true
 	}
 	for back := 1; back <= 7; back++ {
-		if t := today.AddDate(0, 0, -back); strings.ToLower(t.Weekday().String()) == word {
+		if t := midnight(now, -back); strings.ToLower(t.Weekday().String()) == word {
 			return t, true
 		}
 	}
@@ -138,22 +148,24 @@ func unitOf(text string, now time.Time) (Period, bool) {
 	if !ok {
 		return Period{}, false
 	}
-	today := midnight(now)
 	switch unit {
 	case "hour":
-		from := today.Add(now.Sub(today).Truncate(time.Hour)).Add(time.Duration(n) * time.Hour)
+		from := now.Add(time.Duration(n)*time.Hour - sinceHour(now))
 		return Period{from, from.Add(time.Hour)}, true
 	case "day":
-		return Period{today.AddDate(0, 0, n), today.AddDate(0, 0, n+1)}, true
+		return Period{midnight(now, n), midnight(now, n+1)}, true
 	case "week":
-		monday := today.AddDate(0, 0, -(int(today.Weekday())+6)%7)
-		return Period{monday.AddDate(0, 0, 7*n), monday.AddDate(0, 0, 7*n+7)}, true
+		monday := 7*n - (int(now.Weekday())+6)%7
+		return Period{midnight(now, monday), midnight(now, monday+7)}, true
 	case "month":
-		first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, now.Location())
-		return Period{first.AddDate(0, n, 0), first.AddDate(0, n+1, 0)}, true
+		return Period{firstOf(now.Year(), now.Month()+time.Month(n), now.Location()), firstOf(now.Year(), now.Month()+time.Month(n+1), now.Location())}, true
 	case "year":
-		first := time.Date(now.Year(), 1, 1, 0, 0, 0, 0, now.Location())
-		return Period{first.AddDate(n, 0, 0), first.AddDate(n+1, 0, 0)}, true
+		return Period{firstOf(now.Year()+n, 1, now.Location()), firstOf(now.Year()+n+1, 1, now.Location())}, true
 	}
 	return Period{}, false
+}
+
+// sinceHour is how much of an hour of the clock has passed.
+func sinceHour(t time.Time) time.Duration {
+	return time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
 }

@@ -60,3 +60,36 @@ func FuzzPeriod(f *testing.F) {
 		}
 	})
 }
+
+// TestDaysMeet: whatever clocks do at midnight, a day begins where the one before it ends, and is itself.
+func TestDaysMeet(t *testing.T) {
+	for _, name := range []string{"Asia/Beirut", "America/Havana", "America/Santiago", "Africa/Cairo", "Australia/Lord_Howe", "Europe/Berlin", "Asia/Kathmandu", "UTC"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Skip("no time zones here: ", err)
+		}
+		for now := time.Date(2026, 1, 1, 13, 45, 0, 0, zone); now.Year() == 2026; now = now.AddDate(0, 0, 1) {
+			periods := make(map[string]Period)
+			for _, text := range []string{"today", "yesterday", "this week", "last week", "this month", "last month", now.Format(time.DateOnly), now.Format("2006-01"), "this hour", "last hour"} {
+				p, err := ParsePeriod(text, now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				periods[text] = p
+			}
+			today := periods["today"]
+			if today != periods[now.Format(time.DateOnly)] || periods["this month"] != periods[now.Format("2006-01")] {
+				t.Fatalf("%v: %v, %v", now, periods, name)
+			}
+			if !periods["yesterday"].To.Equal(today.From) || !periods["last week"].To.Equal(periods["this week"].From) || !periods["last month"].To.Equal(periods["this month"].From) || !periods["last hour"].To.Equal(periods["this hour"].From) {
+				t.Fatalf("%v: they do not meet: %v, %v", now, periods, name)
+			}
+			if today.From.Day() != now.Day() || today.To.Add(-1).Day() != now.Day() || today.From.Add(-1).Day() == now.Day() || today.To.Day() == now.Day() {
+				t.Fatalf("%v: today is %v, %v", now, today, name)
+			}
+			if grain, _, _ := wholeTime(today.From, today.To, now.AddDate(0, 0, 5)); grain != byDay && !(grain == byMonth && now.Day() == 1) {
+				t.Fatalf("%v: %v is no whole day", now, today)
+			}
+		}
+	}
+}

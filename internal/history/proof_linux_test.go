@@ -353,7 +353,7 @@ func TestRealConnections(t *testing.T) {
 		t.Errorf("%d listeners are gone", len(all))
 	}
 	checkTraffic(t, r, began)
-	groups, totals, err := r.Groups(context.Background(), Query{From: midnight(began), Filter: filter(t, "dst 127.0.0.1", new(view.Names))}, ByProcess)
+	groups, totals, err := r.Groups(context.Background(), Query{From: midnight(began, 0), Filter: filter(t, "dst 127.0.0.1", new(view.Names))}, ByProcess)
 	if err != nil || len(groups) == 0 {
 		t.Errorf("%v %v %v", groups, totals, err)
 	}

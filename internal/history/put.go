@@ -18,10 +18,8 @@ func (r *recorder) put(b *batch, last bool) error {
 			return err
 		}
 	}
-	for _, o := range r.old {
-		if err := b.endOld(o); err != nil {
-			return err
-		}
+	if err := b.endAll(r.old); err != nil {
+		return err
 	}
 	sums := make(totals)
 	for _, e := range r.book.dirty {
@@ -124,6 +122,7 @@ func (e *entry) values(i ids) []any {
 const (
 	byDay   = 1
 	byMonth = 2
+	byPair  = 3 // months, of programs and hosts together
 )
 
 func dayOf(t time.Time) int64   { return int64(t.Year()*10000 + int(t.Month())*100 + t.Day()) }
@@ -133,7 +132,8 @@ type totalKey struct{ grain, start, program, host int64 }
 
 type sum struct{ rx, tx, opened, closed int64 }
 
-// totals are by program (host 0), by host (program 0), and by month also by both.
+// totals are by program (host 0), by host (program 0), and by month also by both, where 0 is what is not known. A table that
+// is in the order of its key has the hosts of a program in a month beside each other.
 type totals map[totalKey]*sum
 
 func (t totals) add(zone *time.Location, now int64, e *entry, i ids) {
@@ -155,14 +155,12 @@ func (t totals) add(zone *time.Location, now int64, e *entry, i ids) {
 	day, month := dayOf(at), monthOf(at)
 	t.plus(totalKey{byDay, day, i.program, 0}, more)
 	t.plus(totalKey{byMonth, month, i.program, 0}, more)
+	t.plus(totalKey{byPair, month, i.program, i.remote}, more)
 	if a := e.socket.Remote.Addr(); !a.IsValid() || a.Unmap().IsUnspecified() {
 		return
 	}
 	t.plus(totalKey{byDay, day, 0, i.remote}, more)
 	t.plus(totalKey{byMonth, month, 0, i.remote}, more)
-	if i.program != 0 {
-		t.plus(totalKey{byMonth, month, i.program, i.remote}, more)
-	}
 }
 
 func (t totals) plus(k totalKey, more sum) {
@@ -225,12 +223,15 @@ func (s *Store) left() (old map[cookieKey]oldLife, last int64, err error) {
 		o.listens, o.matches = state == netstat.Listen, cookie != 0 && boot != "" && boot == s.cfg.Boot
 		key := cookieKey{uint64(netns), uint64(cookie)}
 		if !o.matches {
-			key = cookieKey{^uint64(0), uint64(o.id)}
+			key = nobody(o.id)
 		}
 		old[key], last = o, max(last, o.id)
 	}
 	return old, last, rows.Err()
 }
+
+// nobody is a key that no socket has.
+func nobody(id int64) cookieKey { return cookieKey{^uint64(0), uint64(id)} }
 
 // first is when something was first recorded here: now, if nothing was.
 func (s *Store) first() (time.Time, error) {
@@ -258,6 +259,22 @@ func (r *recorder) adopt(n *entry) {
 	}
 	n.bytes = n.base
 	n.bytes.Basis = o.bytes.Basis
+}
+
+// endAll ends what was left open. What it refers to was seen until now.
+func (b *batch) endAll(old map[cookieKey]oldLife) error {
+	if len(old) == 0 {
+		return nil
+	}
+	if err := b.see(); err != nil {
+		return err
+	}
+	for _, o := range old {
+		if err := b.endOld(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endOld ends what was open when the last recorder ended, and is not there any more: when it was last known to be there.

@@ -25,7 +25,7 @@ type Query struct {
 
 	Listeners bool // listeners, else everything else
 	Gone      bool // listeners that ended, and whose program listens there no more
-	Newest    int  // this many at most, those that began last; 0 is all
+	Newest    int  // this many at most, those that began last; of groups the largest, of days and months the last; 0 is all
 }
 
 // Lives calls yield with each life that is asked for, by the time at which they began, until it returns an error. The Life is
@@ -80,6 +80,7 @@ type plan struct {
 
 // plan makes the query that finds the rows. key is an expression that is wanted instead of the row, if not empty.
 func (r *Reader) plan(ctx context.Context, q Query, key string) (*plan, error) {
+	r.forgetOld()
 	if q.Names == nil {
 		q.Names = new(view.Names)
 	}
@@ -158,8 +159,8 @@ func (p *plan) live(names string, c cond, which string) {
 func (p *plan) listeners(names string, c cond) {
 	where := "c.opened < ? AND c.closed >= ? AND (" + c.or("1") + ")"
 	if p.q.Gone {
-		where += ` AND NOT EXISTS (SELECT 1 FROM live v WHERE v.state = 10 AND v.proto = c.proto AND v.lport = c.lport
-			AND v.local = c.local AND v.family = c.family AND v.netns = c.netns AND v.program = c.program)`
+		where += ` AND (c.proto, c.lport, c.local, c.family, c.netns, c.program) NOT IN
+			(SELECT proto, lport, local, family, netns, program FROM live WHERE state = 10)`
 	}
 	p.add("SELECT "+names+", 0 AS live FROM listener c WHERE "+where, append([]any{until(p.q.To), micros(p.q.From)}, c.args...)...)
 	if !p.q.Gone {

@@ -23,11 +23,14 @@ import (
 type Reader struct {
 	path string
 	db   *sql.DB
+	zone *time.Location // of totals
 
 	mu        sync.Mutex
+	fresh     time.Time // since when dictionaries are remembered
 	lookups   map[string]*sql.Stmt
 	processes map[int64]*netstat.Process
 	details   map[*netstat.Process]Details
+	before    map[*netstat.Process]Details // what was in details until fresh
 	programs  map[int64]program
 	places    map[int64]*geoip.Location
 	hosts     map[int64]readHost
@@ -78,7 +81,7 @@ func openReader(path, mode string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{path: path, db: db}
+	r := &Reader{path: path, db: db, zone: time.Local, lookups: make(map[string]*sql.Stmt)}
 	r.forget()
 	if err := r.check(context.Background()); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -106,9 +109,18 @@ func (r *Reader) check(ctx context.Context) error {
 	return nil
 }
 
-// forget drops what was remembered of the dictionaries.
+// forgetOld drops what was remembered for long: the id of an entry that was deleted may be given to another.
+func (r *Reader) forgetOld() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if since := time.Since(r.fresh); since > dictAge || since < 0 || len(r.processes) > maxDict {
+		r.forget()
+	}
+}
+
+// forget drops what was remembered of the dictionaries. Details of processes that were told of are kept until the next time.
 func (r *Reader) forget() {
-	r.lookups = make(map[string]*sql.Stmt)
+	r.fresh, r.before = time.Now(), r.details
 	r.processes, r.details = make(map[int64]*netstat.Process), make(map[*netstat.Process]Details)
 	r.programs, r.places, r.hosts = make(map[int64]program), make(map[int64]*geoip.Location), make(map[int64]readHost)
 }
@@ -141,11 +153,14 @@ func (r *Reader) lookup(ctx context.Context, text string, id int64, scan func(sc
 // Path is that of the file.
 func (r *Reader) Path() string { return r.path }
 
-// Details are those of a process of a Life that this reader told of; false where nothing is known.
+// Details are those of a process of a Life that this reader told of within the last hour; false where nothing is known.
 func (r *Reader) Details(p *netstat.Process) (Details, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d, ok := r.details[p]
+	if !ok {
+		d, ok = r.before[p]
+	}
 	return d, ok
 }
 
@@ -212,7 +227,7 @@ func (r *Reader) alive(ctx context.Context) (at int64, err error) {
 	return at, err
 }
 
-// The entries of the dictionaries, by id. They never change, so they are asked for once.
+// The entries of the dictionaries, by id. They never change, so they are asked for once an hour.
 
 func (r *Reader) process(ctx context.Context, id int64) (*netstat.Process, error) {
 	if p := r.processes[id]; p != nil || id == 0 {

@@ -92,6 +92,7 @@ type recorder struct {
 	gaps    []gap
 	session int64
 	lastID  int64 // in table live
+	taken   bool
 	old     map[cookieKey]oldLife
 	news    []News // of this batch
 	learns  int64  // until when
@@ -133,23 +134,36 @@ func (r *recorder) begin() error {
 		err = r.flush(context.Background())
 	}
 	if errors.Is(err, ErrDamaged) {
-		return r.renew(err)
+		err = r.renew(err)
 	}
 	r.trouble("write", err)
-	if errors.Is(err, ErrFull) || errors.Is(err, ErrBusy) { // which may pass
+	if passes(err) {
 		return nil
 	}
 	return err
 }
 
-// takeOver reads what the last recorder left.
-func (r *recorder) takeOver() (err error) {
-	if r.old, r.lastID, err = r.store.left(); err != nil {
+// takeOver reads what the last recorder left, once for each file.
+func (r *recorder) takeOver() error {
+	if r.taken {
+		return nil
+	}
+	if r.store.conn == nil { // there was no room for a new file
+		if err := r.store.open(); err != nil {
+			return err
+		}
+	}
+	old, last, err := r.store.left()
+	if err != nil {
 		return wrap("read", r.store.cfg.Path, schemaDamage(err))
 	}
 	first, err := r.store.first()
+	if err != nil {
+		return wrap("read", r.store.cfg.Path, schemaDamage(err))
+	}
+	r.old, r.lastID, r.taken = old, max(last, r.lastID), true
 	r.learns = first.Add(r.what.Learn).UnixMicro()
-	return wrap("read", r.store.cfg.Path, schemaDamage(err))
+	return nil
 }
 
 // end writes the last. The session ends as it was asked to.
@@ -157,7 +171,7 @@ func (r *recorder) end(ctx context.Context, why error) error {
 	if ctx.Err() != nil {
 		why = nil
 	}
-	err := r.store.write(ctx, func(b *batch) error { return r.put(b, true) })
+	err := r.write(ctx, true)
 	if err == nil {
 		r.done()
 	} else if errors.Is(err, ErrDamaged) {
@@ -199,13 +213,16 @@ func (r *recorder) flushWhenDue(ctx context.Context, fresh bool) error {
 	}
 	err := r.flush(ctx)
 	if errors.Is(err, ErrDamaged) {
-		if err = r.renew(err); err != nil {
+		if err = r.renew(err); err != nil && !passes(err) {
 			return err
 		}
 	}
 	r.trouble("write", err)
 	return nil
 }
+
+// passes reports whether something may go better the next time.
+func passes(err error) bool { return errors.Is(err, ErrFull) || errors.Is(err, ErrBusy) }
 
 // renew begins a new file in the place of a damaged one, with all that is open now.
 func (r *recorder) renew(damage error) error {
@@ -216,10 +233,7 @@ func (r *recorder) renew(damage error) error {
 	if err := r.store.setAside(); err != nil {
 		return errors.Join(damage, wrap("set aside", r.store.cfg.Path, err))
 	}
-	if err := r.store.open(); err != nil {
-		return errors.Join(damage, err)
-	}
-	r.session, r.old = 0, nil
+	r.session, r.old, r.taken = 0, nil, false
 	r.book.unstore()
 	r.gaps = append(r.gaps, gap{micros(r.store.cfg.Now()), 0, "damaged"})
 	return r.flush(context.Background())
@@ -246,40 +260,65 @@ func (r *recorder) trouble(doing string, err error) {
 func (r *recorder) flush(ctx context.Context) error {
 	r.flushed = r.store.cfg.Now()
 	r.bound()
-	err := r.store.write(ctx, func(b *batch) error { return r.put(b, false) })
-	if err != nil {
+	if err := r.write(ctx, false); err != nil {
 		return err
 	}
 	r.done()
-	if now := r.store.cfg.Now(); now.Sub(r.tidied) >= tidyEvery || now.Before(r.tidied) {
-		r.tidied = now
-		return r.tidy(ctx)
-	}
-	return nil
+	return r.tidy()
 }
 
-// tidy is housekeeping, which does not keep from recording.
-func (r *recorder) tidy(ctx context.Context) error {
-	err := r.store.Tidy(ctx)
+func (r *recorder) write(ctx context.Context, last bool) error {
+	if err := r.takeOver(); err != nil {
+		return err
+	}
+	return r.store.write(ctx, func(b *batch) error { return r.put(b, last) })
+}
+
+// tidy is housekeeping, which does not keep from recording: what does not fit into a slice of time waits until after the next write.
+func (r *recorder) tidy() error {
+	now := r.store.cfg.Now()
+	if since := now.Sub(r.tidied); since >= 0 && since < tidyEvery {
+		return nil
+	}
+	done, err := r.store.tidySome(tidySlice)
 	if errors.Is(err, ErrDamaged) {
 		return err
+	}
+	if done || err != nil {
+		r.tidied = now
 	}
 	r.trouble("tidy", err)
 	return nil
 }
 
-// maxWaiting bounds how many ended lives wait for a file that cannot be written, some 100 MB; maxGaps how many remarks.
-const maxWaiting, maxGaps = 200_000, 1000
+// maxWaiting bounds how many ended lives wait for a file that cannot be written, some 100 MB; maxGaps how many remarks; maxProcs
+// how many processes are remembered, each with its command line.
+const maxWaiting, maxGaps, maxProcs = 200_000, 1000, 20_000
 
 // bound forgets the oldest of what waits, and remembers that it did.
 func (r *recorder) bound() {
-	if lost := r.book.shed(maxWaiting); lost > 0 {
+	if lost := r.book.shed(maxWaiting, r.abandon); lost > 0 {
 		r.gaps = append(r.gaps, gap{micros(r.store.cfg.Now()), uint64(lost), "not written"})
+	}
+	r.traffic.bound(r.store.cfg.Now())
+	if len(r.procs) > maxProcs {
+		clear(r.procs)
 	}
 	for len(r.gaps) > maxGaps {
 		r.gaps[1].lost += r.gaps[0].lost
 		r.gaps = r.gaps[1:]
 	}
+}
+
+// abandon is for a life that ended and whose end is not told any more: where its beginning is stored, it ends with what is stored.
+func (r *recorder) abandon(e *entry) {
+	if !e.stored || e.id == 0 {
+		return
+	}
+	if r.old == nil {
+		r.old = make(map[cookieKey]oldLife)
+	}
+	r.old[nobody(e.id)] = oldLife{id: e.id, opened: e.opened, end: e.closed, listens: e.socket.State == netstat.Listen}
 }
 
 // done forgets what was written.
@@ -294,7 +333,4 @@ func (r *recorder) done() {
 	}
 	r.traffic.written()
 	r.gaps, r.old = r.gaps[:0], nil
-	if len(r.procs) > 20_000 {
-		clear(r.procs)
-	}
 }

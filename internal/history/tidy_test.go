@@ -105,10 +105,10 @@ func TestAge(t *testing.T) {
 func TestDictionaryAge(t *testing.T) {
 	path, c := newFile(t), &clock{noon}
 	limits := Limits{Lives: day, Days: day, Months: 10 * day}
-	run(t, path, limits, &steady{clock: c, steps: 40 * 4, each: 3, pace: 6 * time.Hour}, nil)
+	const total = 40 * 24
+	run(t, path, limits, &steady{clock: c, steps: total, each: 1, pace: time.Hour}, nil)
 	r := reader(t, path)
-	total := 40 * 4 * 3
-	if n := rows(t, r, "process"); n > total/4 || n < 12 {
+	if n := rows(t, r, "process"); n > total/4 || n < 24 {
 		t.Errorf("%d processes of %d", n, total)
 	}
 	for _, l := range lives(t, r, Query{}, "") {

@@ -63,7 +63,11 @@ func (t *traffic) add(i iface, now time.Time, elapsed time.Duration, amount *ifs
 		s.RxPackets, s.TxPackets = s.RxPackets+amount.RxPackets, s.TxPackets+amount.TxPackets
 		s.RxErrors += amount.RxErrors + amount.TxErrors + amount.RxDropped + amount.TxDropped
 	}
-	for key := range t.slots { // a file that cannot be written does not fill the memory
+}
+
+// bound forgets seconds that would be deleted soon: a file that cannot be written does not fill the memory.
+func (t *traffic) bound(now time.Time) {
+	for key := range t.slots {
 		if key.seconds == 1 && key.time < now.Unix()-3600 {
 			delete(t.slots, key)
 		}

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
@@ -223,20 +222,10 @@ func (t *translator) ids(query string, match func(scanner) (int64, bool, error))
 	return list, rows.Err()
 }
 
-// programs finds programs by name or unit: the filter is asked about a socket that has just this program.
+// programs finds programs by name or unit: the filter is asked about a socket that has just this program, as
+// one of its owners. Only a unit can be known where there is no owner.
 func (t *translator) programs(x *view.Expr, op string) (cond, error) {
-	positive := positiveOf(x, op, t.names)
-	list, err := t.ids("SELECT id, name, unit FROM program", func(row scanner) (id int64, ok bool, err error) {
-		var p netstat.Process
-		if err := row.Scan(&id, &p.Name, &p.Module); err != nil {
-			return 0, false, err
-		}
-		s := netstat.Socket{Module: p.Module}
-		if p.Name != "" {
-			s.Owners = []netstat.Owner{{Process: &p, FD: -1}}
-		}
-		return id, positive(&s), nil
-	})
+	list, err := t.programIDs(x, op)
 	if err != nil {
 		return cond{}, err
 	}
@@ -244,7 +233,26 @@ func (t *translator) programs(x *view.Expr, op string) (cond, error) {
 	if t.totals {
 		return exactly(main), nil
 	}
+	if x.Field == "process" {
+		main = "c.process != 0 AND " + main
+	}
 	return exactly(main + " OR c.owners IN (" + ownersOf(list) + ")"), nil
+}
+
+// programIDs are those of the programs that match. Totals do not tell a process without a name from none.
+func (t *translator) programIDs(x *view.Expr, op string) ([]int64, error) {
+	positive := positiveOf(x, op, t.names)
+	return t.ids("SELECT id, name, unit FROM program", func(row scanner) (id int64, ok bool, err error) {
+		var p netstat.Process
+		if err := row.Scan(&id, &p.Name, &p.Module); err != nil {
+			return 0, false, err
+		}
+		s := netstat.Socket{Module: p.Module}
+		if p.Name != "" || !t.totals {
+			s.Owners = []netstat.Owner{{Process: &p, FD: -1}}
+		}
+		return id, positive(&s), nil
+	})
 }
 
 // ownersOf selects the sets of owners that have one of these programs.
@@ -387,15 +395,13 @@ func (t *translator) wayByProgram(x *view.Expr) ([]way, error) {
 	if x.Field != "process" && x.Field != "unit" || x.Op != "=" && x.Op != "~" {
 		return nil, nil
 	}
-	only := *t
-	only.totals = true
-	c, err := only.programs(x, x.Op)
-	if err != nil || strings.Count(c.text, ",") >= maxWayIDs {
+	ids, err := t.programIDs(x, x.Op)
+	if err != nil || len(ids) > maxWayIDs {
 		return nil, err
 	}
-	list := strings.TrimSuffix(strings.TrimPrefix(c.text, "c.program IN ("), ")")
+	list := join(ids)
 	return []way{
-		{"connection_program", c},
-		{"connection_owners", exactly(fmt.Sprintf("c.owners != 0 AND c.owners IN (SELECT o.id FROM owners o JOIN process p ON p.id = o.process WHERE p.program IN (%s)) AND c.program NOT IN (%s)", list, list))},
+		{"connection_program", exactly("c.program IN (" + list + ")")},
+		{"connection_owners", exactly("c.owners != 0 AND c.owners IN (" + ownersOf(ids) + ") AND c.program NOT IN (" + list + ")")},
 	}, nil
 }
