@@ -10,6 +10,8 @@ import { summary, tick } from "./summary.ts";
 export interface Options extends RateChartOptions {
   from?: number;
   to?: number;
+  /** A value holds until the next, as sums over a slot of time do. */
+  stepped?: boolean;
   /** Called with the part that a person has drawn a box over; without it the chart shows that part itself. */
   chosen?(from: number, to: number): void;
 }
@@ -82,11 +84,11 @@ function settings(page: Page, options: Options, tell: (i: number | null | undefi
     cursor: cursor(options),
     select: { show: !options.compact, left: 0, top: 0, width: 0, height: 0 },
     scales: {
-      x: { time: true, range: (_, min, max) => range(options, min, max) },
+      x: { time: true, range: (u, min, max) => range(options, u.data[0], min, max) },
       y: { range: (_, __, max) => [0, Math.max(quiet, (max ?? 0) * 1.1)] },
     },
     axes: options.compact ? [{ show: false }, { show: false }] : axes(page),
-    series: [{}, line(page, "--rx"), line(page, "--tx")],
+    series: [{}, line(page, options, "--rx"), line(page, options, "--tx")],
     hooks: {
       setCursor: [(u) => tell(u.cursor.idx)],
       setSelect: [(u) => choose(u, options)],
@@ -106,19 +108,20 @@ function choose(u: uPlot, { chosen }: Options) {
   chosen(from, to);
 }
 
-function range({ from, to }: Options, min: number | null, max: number | null): uPlot.Range.MinMax {
-  if (from !== undefined && to !== undefined && (min === null || max === null || (min <= from && max >= to))) return [from, to];
-  const end = max ?? Date.now() / 1000;
-  return [Math.min(min ?? end, from ?? end - least), Math.max(end, to ?? end)];
+function range({ from, to, chosen }: Options, data: ArrayLike<number>, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (from !== undefined && to !== undefined && (chosen || min === null || max === null)) return [from, to];
+  // Of one value uPlot makes a thousand days.
+  const end = data.length > 1 ? max! : data.length === 1 ? data[0]! : Date.now() / 1000;
+  return [Math.min(data.length > 1 ? min! : end, end - least), end];
 }
 
-function line(page: Page, colour: string): uPlot.Series {
+function line(page: Page, { stepped }: Options, colour: string): uPlot.Series {
   return {
     stroke: () => page.colour(colour),
     fill: () => faint(page.colour(colour)),
     width: 1.5,
     points: { show: false },
-    paths: uPlot.paths.linear!(),
+    paths: stepped ? uPlot.paths.stepped!({ align: 1 }) : uPlot.paths.linear!(),
     spanGaps: false,
   };
 }
@@ -138,7 +141,7 @@ function axes(page: Page): uPlot.Axis[] {
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const look = {
     font,
-    stroke: () => page.colour("--muted"),
+    stroke: () => page.colour("--weak"),
     grid: { stroke: () => page.colour("--line"), width: 1 },
     ticks: { show: false },
   };
@@ -146,19 +149,4 @@ function axes(page: Page): uPlot.Axis[] {
     { ...look, grid: { show: false }, values: times, space: 80, size: 34, gap: 6 },
     { ...look, values: (_, splits) => splits.map(tick), size: 68, gap: 6, space: 34 },
   ];
-}
-
-/** The last of the ten minutes that the page keeps, drawn for as long as the page lives: the strip at the top. */
-export function liveRates(root: HTMLElement, page: Page, options: Options): RateChart {
-  const chart = rateChart(root, page, options);
-  const draw = () => chart.set(page.rates.time, page.rates.rx, page.rates.tx);
-  const off = page.on("reading", draw);
-  draw();
-  return {
-    set: chart.set,
-    destroy() {
-      off();
-      chart.destroy();
-    },
-  };
 }

@@ -34,7 +34,7 @@ class MapView implements Mounted {
     if (!Object.hasOwn(ways, this.#way)) this.#way = "connections";
     this.#chart = new Chart((s) => this.#choose(s.iso));
     root.append(el("div", { class: "map-view" },
-      el("div", { class: "map-stage" }, this.#chart.element, this.#switch()),
+      el("div", { class: "map-stage" }, this.#switch(), this.#chart.element),
       el("div", { class: "map-side" }, el("h2", { text: "Countries" }), this.#list, el("h2", { text: "Not on the map" }), this.#lost, this.#note)));
     this.#end.push(page.on("past", () => this.#follow()), page.on("status", () => this.#draw()));
     this.#follow();

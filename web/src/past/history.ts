@@ -8,7 +8,7 @@ import { Sheet, type Column } from "./sheet.ts";
 import { lastSecond, rfc3339, type Period } from "./time.ts";
 import type { Answer, Group, Life, Slot, Way } from "./types.ts";
 import { line } from "./slots.ts";
-import { groupName, within } from "./words.ts";
+import { groupName, sentences, within } from "./words.ts";
 
 /** What is asked, as the address has it in `by`, in the order in which it is offered. */
 const questions: Record<string, string> = {
@@ -87,11 +87,11 @@ class HistoryView implements Mounted {
   #offer(): void {
     const now = this.#question;
     this.#choices.replaceChildren(...Object.entries(questions).map(([name, text]) =>
-      el("button", { type: "button", "aria-pressed": String(name === now), text, on: { click: () => this.#choose(name) } })));
+      el("button", { type: "button", class: "past-choice", "aria-pressed": String(name === now), text, on: { click: () => this.#choose(name) } })));
     const filter = this.#page.filter;
     this.#filter.hidden = !filter;
     this.#filter.replaceChildren("Only ", el("code", { text: filter }), " ",
-      el("button", { type: "button", text: "Show all", on: { click: () => { this.#page.filter = ""; } } }));
+      el("button", { type: "button", class: "link", text: "Show all", on: { click: () => { this.#page.filter = ""; } } }));
   }
 
   async #rates(period: Period, time: { from: string; to: string | undefined }, signal: AbortSignal): Promise<void> {
@@ -100,7 +100,7 @@ class HistoryView implements Mounted {
     const { at, rx, tx } = line(interfaces.filter((s) => s.total));
     this.#chart?.destroy();
     this.#chart = rateChart(this.#chartBox, this.#page, {
-      label: "All interfaces", height: 140, from: period.from / 1000, to: period.to / 1000,
+      label: "All interfaces", height: 140, stepped: true, from: period.from / 1000, to: period.to / 1000,
       chosen: (from, to) => this.#picker.set({ from: Math.floor(from) * 1000, to: Math.ceil(to) * 1000 }),
     });
     this.#chart.set(at, rx, tx);
@@ -127,7 +127,7 @@ class HistoryView implements Mounted {
     if (rows.length === 0) this.#sheet.say("Nothing of that kind was recorded in this time.");
     else this.#sheet.set(questions[this.#question]!, columns, rows);
     const number = rows.length >= most ? `The first ${count(most)} ${what}` : `${count(rows.length)} ${what}`;
-    this.#said.textContent = [number, ...a.partial].join(". ");
+    this.#said.textContent = sentences(number, ...a.partial);
   }
 
   /** What a click on a group does: it asks what is in there. */

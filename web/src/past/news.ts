@@ -4,7 +4,7 @@ import type { Mounted, Page, View } from "../interface.ts";
 import { PeriodPicker } from "./period.ts";
 import { lastSecond, rfc3339 } from "./time.ts";
 import type { Answer, NewsItem } from "./types.ts";
-import { found, kinds, told } from "./words.ts";
+import { found, kinds, sentences, told } from "./words.ts";
 
 const most = 500; // items that are shown
 
@@ -80,8 +80,8 @@ class NewsView implements Mounted {
   }
 
   #draw(partial: string[]): void {
-    const none = this.#items.length === 0 ? "Nothing new in this time: every program, listener and contact was seen before." : "";
-    this.#said.textContent = [none, ...partial].filter(Boolean).join(" ");
+    const none = this.#items.length === 0 ? "Nothing new was seen in this time. What a new history sees first is taken as usual" : "";
+    this.#said.textContent = sentences(none, ...partial);
     this.#list.replaceChildren(...this.#items.map((n) => this.#entry(n)));
   }
 

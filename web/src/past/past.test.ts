@@ -70,5 +70,5 @@ test("groups have names and filters", () => {
 
 test("a hole in what was measured is a hole in the line", () => {
   const slot = (second: number): Slot => ({ time: new Date(second * 1000).toISOString(), seconds: 60, measured_s: 60, rx_bytes: 60, tx_bytes: 0, rx_bytes_per_s: 1, tx_bytes_per_s: 0 });
-  assert.deepEqual(line([slot(60), slot(120), slot(300)]), { at: [60, 120, 180, 300], rx: [1, 1, null, 1], tx: [0, 0, null, 0] });
+  assert.deepEqual(line([slot(60), slot(120), slot(300)]), { at: [60, 120, 180, 180.6, 300, 360], rx: [1, 1, 1, null, 1, 1], tx: [0, 0, 0, null, 0, 0] });
 });

@@ -3,6 +3,7 @@ import { count, moment } from "../format.ts";
 import type { Mounted, Page } from "../interface.ts";
 import { toSocket } from "./life.ts";
 import { rfc3339, share, ticks, toInput, type Period } from "./time.ts";
+import { sentences } from "./words.ts";
 import { Track } from "./track.ts";
 import type { Answer, Life, Span } from "./types.ts";
 
@@ -23,10 +24,11 @@ export function slider(root: HTMLElement, page: Page): Mounted {
 class Slider {
   #page: Page;
   #box = el("div", { class: "past-bar", role: "group", "aria-label": "Time that is shown", hidden: true });
-  #live = el("button", { type: "button", class: "past-live", text: "Live", on: { click: () => this.#goLive() } });
+  #live = el("button", { type: "button", class: "past-choice past-live", text: "Live", on: { click: () => this.#goLive() } });
   #range = el("input", { type: "range", class: "past-range", min: 0, max: parts, step: 1, "aria-label": "Time" });
   #track = new Track();
-  #when = el("input", { type: "datetime-local", class: "past-when", step: 1, "aria-label": "Exact time" });
+  #when = el("input", { type: "datetime-local", class: "past-when", step: 1, "aria-label": "Exact time", hidden: true });
+  #pick = el("button", { type: "button", class: "quiet", text: "Go to a time", on: { click: () => this.#typing() } });
   #length = el("select", { class: "past-length", "aria-label": "Length of the slider" });
   #said = el("p", { class: "past-said", role: "status", hidden: true });
   #span: Span | undefined;
@@ -43,7 +45,7 @@ class Slider {
     for (const [seconds, text] of lengths) this.#length.append(el("option", { value: seconds, text }));
     this.#length.value = page.param("slider") ?? "3600";
     if (!this.#length.value) this.#length.value = "3600";
-    this.#box.append(this.#live, el("div", { class: "past-rail" }, this.#track.element, this.#range), this.#when, this.#length);
+    this.#box.append(this.#live, el("div", { class: "past-rail" }, this.#track.element, this.#range), this.#pick, this.#when, this.#length);
     root.append(this.#box, this.#said);
     this.#range.addEventListener("input", () => this.#moved());
     this.#when.addEventListener("change", () => this.#typed());
@@ -96,7 +98,11 @@ class Slider {
     this.#range.value = String(Math.round(share(at, this.#window) * parts));
     this.#range.setAttribute("aria-valuetext", this.#at === undefined ? "now" : moment(new Date(at)));
     this.#live.setAttribute("aria-pressed", String(this.#at === undefined));
-    if (document.activeElement !== this.#when) this.#when.value = this.#at === undefined ? "" : toInput(at);
+    if (document.activeElement !== this.#when) {
+      this.#when.value = this.#at === undefined ? "" : toInput(at);
+      this.#when.hidden = this.#at === undefined;
+      this.#pick.hidden = this.#at !== undefined;
+    }
     this.#box.classList.toggle("past", this.#at !== undefined);
   }
 
@@ -104,6 +110,14 @@ class Slider {
     const n = Number(this.#range.value);
     if (n >= parts) return this.#goLive();
     this.#go(this.#window.from + ((this.#window.to - this.#window.from) * n) / parts);
+  }
+
+  /** Lets a time be typed in. */
+  #typing(): void {
+    this.#when.value = toInput(this.#window.to);
+    this.#when.hidden = false;
+    this.#pick.hidden = true;
+    this.#when.focus();
   }
 
   #typed(): void {
@@ -169,8 +183,8 @@ class Slider {
 
   #tell(at: number, rows: number, partial: string[]): void {
     const when = moment(new Date(at));
-    const what = rows === 0 ? `Nothing is known of ${when}` : `${count(rows)} sockets at ${when}. Bytes are those of their whole life`;
-    this.#say([what, ...partial].join(". "));
+    const what = rows === 0 ? `Nothing is known of ${when}` : `${count(rows)} sockets as of ${when}. Bytes are those of their whole life`;
+    this.#say(sentences(what, ...partial));
   }
 
   /** Someone else may have gone back to the present. */

@@ -67,3 +67,8 @@ const terms: Partial<Record<Way, (key: string, g: Group) => string | undefined>>
   asn: (key) => (/^(AS)?\d+$/i.test(key) ? `asn = ${key}` : undefined),
   port: (key) => { const n = /(\d+)/.exec(key)?.[1]; return n && `port = ${n}`; },
 };
+
+/** Texts as sentences, one behind the other. */
+export function sentences(...texts: string[]): string {
+  return texts.filter(Boolean).map((t) => t[0]!.toUpperCase() + t.slice(1) + (/[.!?]$/.test(t) ? "" : ".")).join(" ");
+}
