@@ -22,7 +22,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.setHeaders(w.Header())
 		if r.Method != http.MethodPost && r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // nobody waits for a body that nobody reads
+			w.Header().Set("Connection", "close") // or net/http would wait for the body
+			fail(w, http.StatusBadRequest, errBody)
+			return
 		}
 		if err := s.checkHost(r); err != nil {
 			fail(w, http.StatusMisdirectedRequest, err)
@@ -85,6 +87,8 @@ func localAddr(r *http.Request) netip.Addr {
 	}
 	return netip.Addr{}
 }
+
+var errBody = errors.New("a request has a body with POST only")
 
 var errForeign = errors.New("requests of other web pages are refused")
 

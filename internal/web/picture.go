@@ -45,7 +45,7 @@ func (h *Hub) draw(r *watch.Report, links []view.TrafficRow, failed error) {
 		h.cfg.Refresh(&h.names)
 	}
 	h.cfg.Watcher.Flows(func(f *watch.Flow) bool {
-		p.add(f, h.ids.sockets.of(keyOf(f.Socket), p.seq))
+		p.add(f, h.ids.socket(f.Socket, p.seq))
 		return true
 	})
 	for by := range p.usage {
@@ -148,6 +148,7 @@ func (p *picture) rows(a Access) []netstat.Socket {
 type identities struct {
 	last    uint64
 	sockets book[socketKey]
+	twins   map[socketKey]int // of the picture that is made, how many more there are
 	process book[*netstat.Process]
 	units   book[string]
 	remotes book[netip.Addr]
@@ -186,6 +187,7 @@ func (b *book[K]) prune(seq uint64) {
 }
 
 func (i *identities) prune(seq uint64) {
+	clear(i.twins)
 	i.sockets.prune(seq)
 	i.process.prune(seq)
 	i.units.prune(seq)
@@ -193,12 +195,13 @@ func (i *identities) prune(seq uint64) {
 	i.links.prune(seq)
 }
 
-// socketKey tells a socket from all others: its cookie, else its inode, else, where a system has neither, its ends and owner.
+// socketKey tells a socket from all others: its cookie, else its inode, else, where a system has neither, its ends, and how many
+// there were with the same ones before it. Its owner is no part of it: the numbers of rows are for everybody.
 type socketKey struct {
 	netns, cookie, inode uint64
 	proto                netstat.Proto
 	local, remote        netip.AddrPort
-	owner                *netstat.Process
+	before               int
 }
 
 func keyOf(s *netstat.Socket) socketKey {
@@ -208,11 +211,21 @@ func keyOf(s *netstat.Socket) socketKey {
 	case s.Inode != 0:
 		return socketKey{netns: s.NetNS, inode: s.Inode}
 	}
-	k := socketKey{proto: s.Proto, local: s.Local, remote: s.Remote}
-	if len(s.Owners) > 0 {
-		k.owner = s.Owners[0].Process
+	return socketKey{proto: s.Proto, local: s.Local, remote: s.Remote}
+}
+
+// socket is the number of a socket of the picture with this number.
+func (i *identities) socket(s *netstat.Socket, seq uint64) uint64 {
+	k := keyOf(s)
+	if i.sockets.numbers[k].seq == seq { // ends that several sockets share, as with SO_REUSEADDR
+		if i.twins == nil {
+			i.twins = make(map[socketKey]int)
+		}
+		first := k
+		i.twins[first]++
+		k.before = i.twins[first]
 	}
-	return k
+	return i.sockets.of(k, seq)
 }
 
 func linkKey(r *view.TrafficRow) string { return strconv.FormatUint(r.NetNS, 36) + "/" + r.Name }

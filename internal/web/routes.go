@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -117,7 +118,8 @@ func checkQuery(route *route, u *url.URL) error {
 	if err != nil {
 		return fmt.Errorf("the query cannot be read: %w", err)
 	}
-	for name, list := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list := values[name]
 		switch {
 		case !slices.Contains(route.params, name) && len(route.params) == 0:
 			return fmt.Errorf("there is no parameter %q; there are none here", view.CleanText(name))
