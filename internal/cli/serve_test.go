@@ -77,6 +77,15 @@ func pipeName(t *testing.T) string {
 
 func serveHere(t *testing.T, args ...string) *serving {
 	t.Helper()
+	if flagOf(args, "--history") == "" { // nor a file that is not the test's
+		args = append(args, "--no-history")
+	}
+	return serveWith(t, nil, args...)
+}
+
+// serveWith has variables of the environment beside.
+func serveWith(t *testing.T, vars map[string]string, args ...string) *serving {
+	t.Helper()
 	signalled := make(chan os.Signal, 1) // the runtime keeps its goroutine of signals for good
 	signal.Notify(signalled, syscall.SIGHUP)
 	signal.Stop(signalled)
@@ -84,10 +93,9 @@ func serveHere(t *testing.T, args ...string) *serving {
 	s := &serving{pipe: cmp.Or(flagOf(args, "--pipe"), pipeName(t)), errs: new(sharedBuffer), done: make(chan int, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	e := realEnv(io.Discard, s.errs)
+	inner := e.Getenv
+	e.Getenv = func(k string) string { return cmp.Or(vars[k], inner(k)) }
 	line := append([]string{"serve", "--addr", "127.0.0.1:0", "--method", "poll", "--interval", "200ms", "--pipe", s.pipe}, args...)
-	if flagOf(args, "--history") == "" { // nor a file that is not the test's
-		line = append(line, "--no-history")
-	}
 	go func() { s.done <- e.Run(ctx, line) }()
 	t.Cleanup(func() {
 		stop()
