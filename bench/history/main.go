@@ -31,6 +31,7 @@ func main() {
 	seconds := flag.Int("seconds", 60, "of recording, at the pace of a clock that is not waited for")
 	rate := flag.Int("rate", 500, "connections a second")
 	dir := flag.String("dir", "", "where the files are made; default: a temporary folder")
+	table := flag.String("table", "", "a month's table to ask: it is kept, and made with -n where it is not there; default: one that is deleted")
 	hours := flag.Float64("hours", 0, "simulate so many hours of a busy server, and nothing else")
 	open := flag.Int("open", 10_000, "connections that such a server has open")
 	size := flag.Int64("size", 1<<30, "bytes that its history may take")
@@ -42,34 +43,39 @@ func main() {
 		}
 		return
 	}
-	if err := measure(*n, *seed, *rounds, *seconds, *rate, *dir); err != nil {
+	if err := measure(*n, *seed, *rounds, *seconds, *rate, *dir, *table); err != nil {
 		fmt.Fprintln(os.Stderr, "history:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(n int, seed uint64, rounds, seconds, rate int, dir string) error {
+func measure(n int, seed uint64, rounds, seconds, rate int, dir, table string) error {
 	dir, err := os.MkdirTemp(dir, "sockeye-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	for _, fresh := range []bool{false, true} {
+		if seconds == 0 {
+			break
+		}
 		if err := recording(filepath.Join(dir, fmt.Sprintf("record-%v.db", fresh)), seed, seconds, rate, fresh); err != nil {
 			return err
 		}
 	}
-	path := filepath.Join(dir, "month.db")
-	began := time.Now()
-	end, err := fill(path, seed, n)
-	if err != nil {
-		return err
+	path := table
+	if path == "" {
+		path = filepath.Join(dir, "month.db")
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
+	_, end := monthOf(2026, 10)
+	if _, err := os.Stat(path); err != nil {
+		began := time.Now()
+		if _, err := fill(path, seed, n); err != nil {
+			return err
+		}
+		fmt.Printf("\nMade in %v.\n", time.Since(began).Round(time.Second))
 	}
-	fmt.Printf("\nA month of %d connections, made in %v: %d MB, %d bytes a connection.\n\n", n, time.Since(began).Round(time.Second), info.Size()>>20, info.Size()/int64(n))
+	fmt.Printf("\nA month of %d connections, and 10,000 that are open: %d MB, %d bytes a connection.\n\n", n, sizeOf(path)>>20, sizeOf(path)/int64(n))
 	fmt.Println("| question | answers | median | slowest | target |\n|---|---|---|---|---|")
 	for _, q := range questions(end) {
 		if err := ask(path, q, rounds); err != nil {

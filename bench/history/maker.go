@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -27,6 +28,8 @@ type maker struct {
 	number uint64
 	procs  []*netstat.Process
 	report watch.Report
+	open   int // connections that are there at the end
+	last   []watch.Event
 }
 
 func newMaker(seed uint64, begin time.Time, step time.Duration, each, n, hosts int) *maker {
@@ -37,7 +40,25 @@ func newMaker(seed uint64, begin time.Time, step time.Duration, each, n, hosts i
 	return m
 }
 
-func (m *maker) Flows(func(*watch.Flow) bool) {}
+// Flows are what is open at the end.
+func (m *maker) Flows(yield func(*watch.Flow) bool) {
+	if m.left > 0 {
+		return
+	}
+	if len(m.last) < m.open {
+		m.report.Events = nil
+		for range m.open {
+			m.connection()
+		}
+		m.last = m.report.Events
+	}
+	for i := range m.last {
+		e := &m.last[i]
+		if !yield(&watch.Flow{Socket: &e.Socket, Since: e.Since, Total: e.Bytes}) {
+			return
+		}
+	}
+}
 
 // Next tells of connections when they end: recording one costs the same however long it lived, unless it is still open.
 func (m *maker) Next(context.Context) (*watch.Report, error) {
@@ -101,11 +122,64 @@ func record(path string, m *maker) error {
 	return errors.Join(err, s.Close())
 }
 
-// fill makes a month of connections, that ends in the afternoon of the month's last day.
+// fill makes a month of connections, that ends in the afternoon of the month's last day, with 10,000 that are still open. The
+// indexes are made at the end: that takes a fraction of the time, and they are the same but for being packed more closely.
 func fill(path string, seed uint64, n int) (end time.Time, err error) {
-	begin := time.Date(2026, 10, 1, 0, 0, 0, 0, time.Local)
-	end = time.Date(2026, 10, 31, 16, 0, 0, 0, time.Local)
-	const each = 5000
+	begin, end := monthOf(2026, 10)
+	const each = 50_000
 	m := newMaker(seed, begin, end.Sub(begin)/time.Duration(max(n/each, 1)), each, n, 50_000)
-	return end, record(path, m)
+	if err := record(path, newMaker(seed, begin, time.Second, 1, 1, 1)); err != nil { // which makes the file
+		return end, err
+	}
+	indexes, err := dropIndexes(path)
+	if err != nil {
+		return end, err
+	}
+	m.open = 10_000
+	if err := record(path, m); err != nil {
+		return end, err
+	}
+	return end, execute(path, indexes)
+}
+
+func monthOf(year int, month time.Month) (begin, end time.Time) {
+	begin = time.Date(year, month, 1, 0, 0, 0, 0, time.Local)
+	return begin, begin.AddDate(0, 1, 0).Add(-8 * time.Hour)
+}
+
+// dropIndexes drops those of the connections, and says how they are made again.
+func dropIndexes(path string) (again []string, err error) {
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.Query("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'connection' AND sql NOT LIKE '% WHERE %'")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var drops []string
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		drops, again = append(drops, "DROP INDEX "+name), append(again, text)
+	}
+	return again, errors.Join(rows.Err(), rows.Close(), execute(path, drops))
+}
+
+func execute(path string, all []string) error {
+	db, err := sql.Open("sqlite", path+"?_pragma=cache_size(-262144)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, text := range all {
+		if _, err := db.Exec(text); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
+		}
+	}
+	return nil
 }

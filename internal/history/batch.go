@@ -109,7 +109,7 @@ func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), "
 var (
 	insertConnection = fmt.Sprintf("INSERT INTO connection(%s) VALUES (%s)", lifeNames, marks(22))
 	insertListener   = fmt.Sprintf("INSERT INTO listener(%s) VALUES (%s)", lifeNames, marks(22))
-	replaceLive      = fmt.Sprintf("REPLACE INTO live(id, cookie, %s) VALUES (%s)", lifeNames, marks(24))
+	replaceLive      = fmt.Sprintf("REPLACE INTO live(id, cookie, summed, summed_rx, summed_tx, %s) VALUES (%s)", lifeNames, marks(27))
 )
 
 func (s *Store) closeStatements() error {

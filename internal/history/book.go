@@ -1,6 +1,7 @@
 package history
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -13,6 +14,7 @@ type entry struct {
 	id     int64 // in table live; 0 until it is stored there
 	stored bool  // by a transaction that was committed
 	dirty  bool
+	more   bool    // than bytes have changed
 	key    addrKey // in byAddr
 
 	socket         netstat.Socket // without owners
@@ -26,6 +28,8 @@ type entry struct {
 	bytes   watch.Bytes // of the whole life
 	counted watch.Bytes // that are in totals
 	known   bool        // its opening is in totals
+	summed  int64       // when it was last added to them, at first when it began
+	summing bool        // this batch does
 	learned learned
 }
 
@@ -141,6 +145,12 @@ func (b *book) remove(e *entry) {
 
 // touch has an entry written with the next batch.
 func (b *book) touch(e *entry) {
+	e.more = true
+	b.touchBytes(e)
+}
+
+// touchBytes is touch where nothing but bytes has changed.
+func (b *book) touchBytes(e *entry) {
 	if !e.dirty {
 		e.dirty = true
 		b.dirty = append(b.dirty, e)
@@ -148,10 +158,12 @@ func (b *book) touch(e *entry) {
 }
 
 // written forgets what waited.
-func (b *book) written() {
+func (b *book) written(now int64) {
 	for _, e := range b.dirty {
-		e.dirty, e.stored = false, true
-		e.counted, e.known = e.bytes, true
+		e.dirty, e.more, e.stored = false, false, true
+		if e.summing {
+			e.counted, e.known, e.summed = e.bytes, true, now
+		}
 		e.learned = learned{len(e.owners) > 0, e.socket.State}
 	}
 	clear(b.dirty)
@@ -178,10 +190,7 @@ func (b *book) shed(most int, abandon func(*entry)) (lost int) {
 
 // unstore has everything written to a new file, which has learned nothing yet.
 func (b *book) unstore() {
-	for _, e := range b.byCookie {
-		b.touch(e)
-	}
-	for _, e := range b.byAddr {
+	for _, e := range b.all() {
 		b.touch(e)
 	}
 	for _, e := range b.dirty {
@@ -206,7 +215,7 @@ func (r *recorder) opened(e *watch.Event) {
 
 // enter begins a life.
 func (r *recorder) enter(s *netstat.Socket, from watch.OwnerFrom, source watch.Source, opened int64, flags Flags) *entry {
-	n := &entry{opened: opened, flags: flags, source: source}
+	n := &entry{opened: opened, flags: flags, source: source, summed: micros(r.store.cfg.Now())}
 	r.refresh(n, s, from)
 	if r.incoming(s, from) {
 		n.flags |= Incoming
@@ -332,6 +341,33 @@ func (r *recorder) flow(f *watch.Flow, now int64) {
 	}
 	r.refresh(n, f.Socket, watch.OwnerHolds)
 	r.count(n, f)
+	if n.due(now) {
+		r.book.touchBytes(n)
+	}
+}
+
+// sumEvery is how often, in microseconds, what is open is added to totals; what ended is at once.
+const sumEvery = 60 * 1e6
+
+// due reports whether there is something to add.
+func (e *entry) due(now int64) bool {
+	return (now-e.summed >= sumEvery || now < e.summed) && e.unsummed()
+}
+
+func (e *entry) unsummed() bool { return !e.known || e.bytes != e.counted }
+
+// settle has everything added to totals that is not yet.
+func (b *book) settle() {
+	for _, e := range b.all() {
+		if e.unsummed() {
+			b.touchBytes(e)
+		}
+	}
+}
+
+// all is everything that is open.
+func (b *book) all() []*entry {
+	return slices.AppendSeq(slices.Collect(maps.Values(b.byCookie)), maps.Values(b.byAddr))
 }
 
 // found begins the life of a socket that was there before the watch, or goes on with one that an earlier recorder began.
@@ -357,6 +393,6 @@ func (r *recorder) count(n *entry, f *watch.Flow) {
 	all := watch.Bytes{Sent: n.base.Sent + f.Total.Sent, Received: n.base.Received + f.Total.Received, Basis: f.Total.Basis}
 	if all != n.bytes {
 		n.bytes = all
-		r.book.touch(n)
+		r.book.touchBytes(n)
 	}
 }

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -221,4 +222,39 @@ func TestSinkRecovers(t *testing.T) {
 	if len(told) != 2 || told[0] == nil || told[1] != nil {
 		t.Errorf("told %v", told)
 	}
+}
+
+// TestTotalsAfterKill: what a recorder that was killed had not added to totals yet, the next one adds.
+func TestTotalsAfterKill(t *testing.T) {
+	path, c := newFile(t), &clock{noon}
+	stays, ends := socket(4, netstat.Established, "10.0.0.1:40000", "192.0.2.5:443", curl), socket(5, netstat.Established, "10.0.0.1:40001", "192.0.2.6:443", nginx)
+	src := &script{clock: c, flows: []watch.Flow{flow(stays, 100, 0), flow(ends, 30, 0)}}
+	for i := range src.flows {
+		src.flows[i].Since = noon
+	}
+	s := open(t, path, c)
+	r := newRecorder(s, Recording{Sockets: src, Details: details})
+	if err := r.begin(); err != nil {
+		t.Fatal(err)
+	}
+	r.herald.end()
+	shut(t, s) // and no word more
+	ask := func(want string) {
+		t.Helper()
+		groups, totals, err := reader(t, path).Groups(context.Background(), Query{From: midnight(noon, 0)}, ByProcess)
+		got := ""
+		for _, g := range groups {
+			got += fmt.Sprintf("%s %d %d ", g.Key, g.Lives, g.Bytes.Sent)
+		}
+		if err != nil || !totals || got != want {
+			t.Errorf("%q (%v, %v), want %q", got, totals, err, want)
+		}
+	}
+	ask("")
+	c.forward(time.Second)
+	record(t, path, c, &script{flows: []watch.Flow{before(flow(stays, 100, 0), 100, 0)}, steps: []func(*script) watch.Report{
+		events(time.Second), func(*script) watch.Report { ask("nginx 1 30 "); return watch.Report{} },
+		reading(time.Minute, before(flow(stays, 150, 0), 100, 0)), func(*script) watch.Report { ask("curl 1 150 nginx 1 30 "); return watch.Report{} },
+	}})
+	ask("curl 1 150 nginx 1 30 ")
 }

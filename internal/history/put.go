@@ -1,6 +1,10 @@
 package history
 
 import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sockeye-net/sockeye/netstat"
@@ -18,11 +22,12 @@ func (r *recorder) put(b *batch, last bool) error {
 			return err
 		}
 	}
-	if err := b.endAll(r.old); err != nil {
+	sums := totals{r.store.cfg.Now().Location(), make(map[totalKey]*sum)}
+	if err := b.endAll(r.old, sums); err != nil {
 		return err
 	}
-	sums := make(totals)
 	for _, e := range r.book.dirty {
+		e.summing = last || e.closed != 0 || e.due(b.now)
 		if err := r.putEntry(b, e, sums); err != nil {
 			return err
 		}
@@ -77,6 +82,10 @@ func (b *batch) ids(e *entry) (i ids, remote host, err error) {
 
 // putEntry writes a life to where it belongs.
 func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
+	if e.stored && !e.more && !e.summing && e.closed == 0 {
+		_, err := b.exec("UPDATE live SET rx = ?, tx = ?, basis = ? WHERE id = ?", int64(e.bytes.Received), int64(e.bytes.Sent), int64(e.bytes.Basis), e.id)
+		return err
+	}
 	i, remote, err := b.ids(e)
 	if err != nil {
 		return err
@@ -84,14 +93,11 @@ func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
 	if err := r.learn(b, e, i, remote); err != nil {
 		return err
 	}
-	sums.add(r.store.cfg.Now().Location(), b.now, e, i)
+	if e.summing && e.socket.State != netstat.Listen {
+		sums.add(e.moment(b.now), i.program, i.remote, somebody(e.socket.Remote.Addr()), e.unsummedYet())
+	}
 	if e.closed == 0 {
-		if e.id == 0 {
-			r.lastID++
-			e.id = r.lastID
-		}
-		_, err = b.exec(replaceLive, append([]any{e.id, int64(e.socket.Cookie)}, e.values(i)...)...)
-		return err
+		return r.putLive(b, e, i)
 	}
 	into := insertConnection
 	if e.socket.State == netstat.Listen {
@@ -102,6 +108,43 @@ func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
 	}
 	return err
 }
+
+// putLive writes what is open, and how much of it is in totals.
+func (r *recorder) putLive(b *batch, e *entry, i ids) error {
+	if e.id == 0 {
+		r.lastID++
+		e.id = r.lastID
+	}
+	known, counted := e.known, e.counted
+	if e.summing {
+		known, counted = true, e.bytes
+	}
+	_, err := b.exec(replaceLive, append([]any{e.id, int64(e.socket.Cookie), known, int64(counted.Received), int64(counted.Sent)}, e.values(i)...)...)
+	return err
+}
+
+// moment is that of which totals a life is counted in now.
+func (e *entry) moment(now int64) int64 {
+	if e.closed != 0 {
+		return e.closed
+	}
+	return now
+}
+
+// unsummedYet is what totals do not have of it.
+func (e *entry) unsummedYet() sum {
+	more := sum{rx: beyond(e.bytes.Received, e.counted.Received), tx: beyond(e.bytes.Sent, e.counted.Sent)}
+	if e.closed != 0 {
+		more.closed = 1
+	}
+	if !e.known {
+		more.opened = 1
+	}
+	return more
+}
+
+// somebody reports whether an address is that of a host.
+func somebody(a netip.Addr) bool { return a.IsValid() && !a.Unmap().IsUnspecified() }
 
 // values are those of lifeNames.
 func (e *entry) values(i ids) []any {
@@ -134,40 +177,32 @@ type sum struct{ rx, tx, opened, closed int64 }
 
 // totals are by program (host 0), by host (program 0), and by month also by both, where 0 is what is not known. A table that
 // is in the order of its key has the hosts of a program in a month beside each other.
-type totals map[totalKey]*sum
+type totals struct {
+	zone *time.Location
+	sums map[totalKey]*sum
+}
 
-func (t totals) add(zone *time.Location, now int64, e *entry, i ids) {
-	if e.socket.State == netstat.Listen {
-		return
-	}
-	more := sum{rx: beyond(e.bytes.Received, e.counted.Received), tx: beyond(e.bytes.Sent, e.counted.Sent)}
-	when := now
-	if e.closed != 0 {
-		more.closed, when = 1, e.closed
-	}
-	if !e.known {
-		more.opened = 1
-	}
+// add adds to those of a moment; by host where there is one.
+func (t totals) add(moment, program, remote int64, host bool, more sum) {
 	if more == (sum{}) {
 		return
 	}
-	at := time.UnixMicro(when).In(zone)
+	at := time.UnixMicro(moment).In(t.zone)
 	day, month := dayOf(at), monthOf(at)
-	t.plus(totalKey{byDay, day, i.program, 0}, more)
-	t.plus(totalKey{byMonth, month, i.program, 0}, more)
-	t.plus(totalKey{byPair, month, i.program, i.remote}, more)
-	if a := e.socket.Remote.Addr(); !a.IsValid() || a.Unmap().IsUnspecified() {
-		return
+	t.plus(totalKey{byDay, day, program, 0}, more)
+	t.plus(totalKey{byMonth, month, program, 0}, more)
+	t.plus(totalKey{byPair, month, program, remote}, more)
+	if host {
+		t.plus(totalKey{byDay, day, 0, remote}, more)
+		t.plus(totalKey{byMonth, month, 0, remote}, more)
 	}
-	t.plus(totalKey{byDay, day, 0, i.remote}, more)
-	t.plus(totalKey{byMonth, month, 0, i.remote}, more)
 }
 
 func (t totals) plus(k totalKey, more sum) {
-	s := t[k]
+	s := t.sums[k]
 	if s == nil {
 		s = new(sum)
-		t[k] = s
+		t.sums[k] = s
 	}
 	s.rx, s.tx, s.opened, s.closed = s.rx+more.rx, s.tx+more.tx, s.opened+more.opened, s.closed+more.closed
 }
@@ -180,8 +215,10 @@ func beyond(all, counted uint64) int64 {
 	return int64(all - counted)
 }
 
+// addTotals stores them in the order of the table, so that neighbours meet the same page.
 func (b *batch) addTotals(t totals) error {
-	for k, s := range t {
+	for _, k := range slices.SortedFunc(maps.Keys(t.sums), totalKey.compare) {
+		s := t.sums[k]
 		_, err := b.exec(`INSERT INTO total(grain, start, program, host, rx, tx, opened, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx, opened = opened + excluded.opened, closed = closed + excluded.closed`,
 			k.grain, k.start, k.program, k.host, s.rx, s.tx, s.opened, s.closed)
@@ -192,12 +229,19 @@ func (b *batch) addTotals(t totals) error {
 	return nil
 }
 
+func (k totalKey) compare(l totalKey) int {
+	return cmp.Or(cmp.Compare(k.grain, l.grain), cmp.Compare(k.start, l.start), cmp.Compare(k.program, l.program), cmp.Compare(k.host, l.host))
+}
+
 // oldLife is what an earlier recorder left open.
 type oldLife struct {
 	id, opened, end  int64
 	flags            Flags
-	bytes            watch.Bytes
+	bytes, counted   watch.Bytes
 	listens, matches bool
+	known            bool // its beginning is in totals
+	program, remote  int64
+	host             bool
 }
 
 // left reads what was open when the last recorder ended, by cookie in this boot; the rest under keys that nothing has. last
@@ -205,6 +249,7 @@ type oldLife struct {
 func (s *Store) left() (old map[cookieKey]oldLife, last int64, err error) {
 	ctx := background
 	rows, err := s.conn.QueryContext(ctx, `SELECT l.id, l.cookie, l.netns, l.opened, l.flags, l.state, l.rx, l.tx, l.basis,
+		l.summed, l.summed_rx, l.summed_tx, l.program, l.remote, coalesce((SELECT addr FROM host WHERE id = l.remote), x''),
 		coalesce((SELECT alive FROM session ORDER BY id DESC LIMIT 1), 0), coalesce((SELECT boot FROM session ORDER BY id DESC LIMIT 1), '') FROM live l`)
 	if err != nil {
 		return nil, 0, err
@@ -213,13 +258,16 @@ func (s *Store) left() (old map[cookieKey]oldLife, last int64, err error) {
 	old = make(map[cookieKey]oldLife)
 	for rows.Next() {
 		var o oldLife
-		var cookie, netns, rx, tx int64
+		var cookie, netns, rx, tx, countedRx, countedTx int64
+		var addr []byte
 		var state netstat.State
 		var boot string
-		if err := rows.Scan(&o.id, &cookie, &netns, &o.opened, &o.flags, &state, &rx, &tx, &o.bytes.Basis, &o.end, &boot); err != nil {
+		if err := rows.Scan(&o.id, &cookie, &netns, &o.opened, &o.flags, &state, &rx, &tx, &o.bytes.Basis,
+			&o.known, &countedRx, &countedTx, &o.program, &o.remote, &addr, &o.end, &boot); err != nil {
 			return nil, 0, err
 		}
 		o.bytes.Received, o.bytes.Sent, o.end = uint64(rx), uint64(tx), max(o.end, o.opened)
+		o.counted, o.host = watch.Bytes{Received: uint64(countedRx), Sent: uint64(countedTx)}, somebody(address(addr, 6, ""))
 		o.listens, o.matches = state == netstat.Listen, cookie != 0 && boot != "" && boot == s.cfg.Boot
 		key := cookieKey{uint64(netns), uint64(cookie)}
 		if !o.matches {
@@ -251,9 +299,9 @@ func (r *recorder) adopt(n *entry) {
 		return
 	}
 	delete(r.old, key)
-	n.id, n.stored, n.known = o.id, true, true
+	n.id, n.stored, n.known = o.id, true, o.known
 	n.opened, n.flags = o.opened, o.flags
-	n.counted = o.bytes
+	n.counted = o.counted
 	if n.base.Received < o.bytes.Received || n.base.Sent < o.bytes.Sent { // not counted by the kernel
 		n.base = o.bytes
 	}
@@ -262,7 +310,7 @@ func (r *recorder) adopt(n *entry) {
 }
 
 // endAll ends what was left open. What it refers to was seen until now.
-func (b *batch) endAll(old map[cookieKey]oldLife) error {
+func (b *batch) endAll(old map[cookieKey]oldLife, sums totals) error {
 	if len(old) == 0 {
 		return nil
 	}
@@ -272,6 +320,13 @@ func (b *batch) endAll(old map[cookieKey]oldLife) error {
 	for _, o := range old {
 		if err := b.endOld(o); err != nil {
 			return err
+		}
+		more := sum{rx: beyond(o.bytes.Received, o.counted.Received), tx: beyond(o.bytes.Sent, o.counted.Sent)}
+		if !o.known {
+			more.opened = 1
+		}
+		if !o.listens {
+			sums.add(o.end, o.program, o.remote, o.host, more)
 		}
 	}
 	return nil

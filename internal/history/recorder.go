@@ -171,6 +171,7 @@ func (r *recorder) end(ctx context.Context, why error) error {
 	if ctx.Err() != nil {
 		why = nil
 	}
+	r.book.settle()
 	err := r.write(ctx, true)
 	if err == nil {
 		r.done()
@@ -318,12 +319,12 @@ func (r *recorder) abandon(e *entry) {
 	if r.old == nil {
 		r.old = make(map[cookieKey]oldLife)
 	}
-	r.old[nobody(e.id)] = oldLife{id: e.id, opened: e.opened, end: e.closed, listens: e.socket.State == netstat.Listen}
+	r.old[nobody(e.id)] = oldLife{id: e.id, opened: e.opened, end: e.closed, listens: e.socket.State == netstat.Listen, known: true}
 }
 
 // done forgets what was written.
 func (r *recorder) done() {
-	r.book.written()
+	r.book.written(micros(r.store.cfg.Now()))
 	r.herald.tell(r.news)
 	r.news = nil
 	select {

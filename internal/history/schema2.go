@@ -1,7 +1,7 @@
 package history
 
 // schema2 adds what is new: what was seen before, and what was not. A history of schema 1 has seen what it has stored. Totals by
-// program and host get a grain of their own.
+// program and host get a grain of their own, and what is open says how much of it is in totals: its beginning, and so many bytes.
 const schema2 = `
 CREATE TABLE known(kind INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
 	PRIMARY KEY(kind, who, what)) WITHOUT ROWID;
@@ -10,6 +10,10 @@ CREATE TABLE news(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NO
 	program INTEGER NOT NULL, process INTEGER NOT NULL, uid INTEGER NOT NULL, netns INTEGER NOT NULL);
 CREATE INDEX news_time ON news(time);
 
+ALTER TABLE live ADD COLUMN summed INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE live ADD COLUMN summed_rx INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE live ADD COLUMN summed_tx INTEGER NOT NULL DEFAULT 0;
+UPDATE live SET summed_rx = rx, summed_tx = tx;
 INSERT INTO total SELECT 3, start, program, host, rx, tx, opened, closed FROM total WHERE grain = 2 AND program != 0 AND host != 0;
 DELETE FROM total WHERE grain = 2 AND program != 0 AND host != 0;
 
