@@ -1,6 +1,9 @@
 package metrics
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // kind is what a figure is.
 type kind uint8
@@ -22,6 +25,7 @@ type family struct {
 type point struct {
 	labels []string
 	value  value
+	since  time.Time // when a counter began; zero is with this program
 }
 
 // value is a number. Counts are kept whole, as bytes go beyond what a float64 holds exactly.
@@ -42,4 +46,6 @@ func (v value) append(dst []byte) []byte {
 	return strconv.AppendUint(dst, v.count, 10)
 }
 
-func (f *family) add(v value, labels ...string) { f.points = append(f.points, point{labels, v}) }
+func (f *family) add(v value, labels ...string) {
+	f.points = append(f.points, point{labels: labels, value: v})
+}

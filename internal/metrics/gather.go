@@ -58,8 +58,7 @@ var perProgram = []struct {
 		func(a *account) uint64 { return a.sent }},
 }
 
-// otherPrograms is the label of what has no series of its own. No process has such a name: the system's end at 15 bytes on
-// Linux, and on Windows they are those of files.
+// otherPrograms is the label of what has no series of its own. A program that takes this name has none.
 const otherPrograms = "(other programs)"
 
 func (m *Metrics) programFamilies() (all []family) {
@@ -73,6 +72,7 @@ func (m *Metrics) programFamilies() (all []family) {
 		f := family{name: d.name, help: d.help, unit: d.unit, kind: d.kind}
 		for _, p := range list {
 			f.add(count(d.of(m.programs[p])), "program", p.name, "unit", p.unit)
+			f.points[len(f.points)-1].since = m.programs[p].since
 		}
 		if m.folded > 0 {
 			f.add(count(d.of(&m.other)), "program", otherPrograms, "unit", "")

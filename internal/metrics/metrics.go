@@ -34,6 +34,7 @@ type Metrics struct {
 	programs   map[program]*account
 	other      account // what MaxSeries has left no series for
 	folded     uint64
+	sought     time.Time // when room was last sought for a program
 	sockets    map[socketKind]uint64
 	interfaces []linkCounters
 	events     map[watch.Kind]uint64
@@ -54,6 +55,7 @@ type account struct {
 	opened, closed uint64
 	open           uint64
 	uncounted      uint64
+	since          time.Time // when it began: all it counts came later
 	touched        time.Time // when something changed last
 }
 
@@ -64,11 +66,16 @@ type socketKind struct {
 	state  netstat.State
 }
 
-// linkCounters are the counters of one interface.
-type linkCounters struct {
+// linkName is what an interface is labelled by.
+type linkName struct {
 	device string
 	netns  uint64
-	works  bool
+}
+
+// linkCounters are the counters of one interface.
+type linkCounters struct {
+	linkName
+	works bool
 	ifstat.Counters
 }
 
@@ -95,9 +102,9 @@ func (m *Metrics) Report(w Watcher, r *watch.Report) {
 		return
 	}
 	m.readings++
-	m.last = r.Time
 	m.countSockets(w)
 	m.countUsage(w, r.Time)
+	m.last = r.Time
 }
 
 func (m *Metrics) event(e *watch.Event) {
@@ -134,11 +141,11 @@ func programOf(p *netstat.Process) program {
 func (m *Metrics) account(p program, now time.Time) *account {
 	a, ok := m.programs[p]
 	if !ok {
-		if len(m.programs) >= m.cfg.MaxSeries && !m.makeRoom(now) {
+		if p.name == otherPrograms && p.unit == "" || len(m.programs) >= m.cfg.MaxSeries && !m.makeRoom(now) {
 			m.folded++
 			return &m.other
 		}
-		a = new(account)
+		a = &account{since: m.last}
 		m.programs[p] = a
 	}
 	a.touched = now
@@ -148,7 +155,12 @@ func (m *Metrics) account(p program, now time.Time) *account {
 // idle is how long a program has done nothing, and holds nothing, before its series may end to make room for another.
 const idle = time.Hour
 
+// makeRoom looks for such programs, once for all that a reading has no room for.
 func (m *Metrics) makeRoom(now time.Time) bool {
+	if m.sought.Equal(now) {
+		return false
+	}
+	m.sought = now
 	for p, a := range m.programs {
 		if a.open == 0 && now.Sub(a.touched) > idle {
 			delete(m.programs, p)
@@ -157,8 +169,11 @@ func (m *Metrics) makeRoom(now time.Time) bool {
 	return len(m.programs) < m.cfg.MaxSeries
 }
 
+// countSockets leaves kinds that there are no more of at 0: a series that ends says nothing to who waits for 0.
 func (m *Metrics) countSockets(w Watcher) {
-	clear(m.sockets)
+	for k := range m.sockets {
+		m.sockets[k] = 0
+	}
 	w.Flows(func(f *watch.Flow) bool {
 		m.sockets[socketKind{f.Socket.Proto, familyOf(f.Socket), f.Socket.State}]++
 		return true
@@ -200,17 +215,21 @@ func (m *Metrics) countUsage(w Watcher, now time.Time) {
 // maxInterfaces bounds the interfaces that have series: each container may have one.
 const maxInterfaces = 1000
 
-// Interfaces takes a reading of the interfaces.
+// Interfaces takes a reading of the interfaces. Of those whose names are one as labels, which takes names that are no UTF-8, the
+// first has the series.
 func (m *Metrics) Interfaces(s *ifstat.Snapshot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.interfaces = m.interfaces[:0]
+	seen := make(map[linkName]bool, len(s.Interfaces))
 	for i := range s.Interfaces {
-		if len(m.interfaces) == maxInterfaces {
-			m.folded += uint64(len(s.Interfaces) - maxInterfaces)
-			return
-		}
 		l := &s.Interfaces[i]
-		m.interfaces = append(m.interfaces, linkCounters{label(l.Name), l.NetNS, l.Works(), l.Counters})
+		name := linkName{label(l.Name), l.NetNS}
+		if len(m.interfaces) == maxInterfaces || seen[name] {
+			m.folded++
+			continue
+		}
+		seen[name] = true
+		m.interfaces = append(m.interfaces, linkCounters{name, l.Works(), l.Counters})
 	}
 }

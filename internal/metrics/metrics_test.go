@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,10 +140,144 @@ func TestSeriesAreBounded(t *testing.T) {
 	if text := textOf(t, m); !strings.Contains(text, `transmit_bytes_total{program="new",unit=""} 3`) {
 		t.Errorf("a new program finds no room:\n%s", text)
 	}
-	many := &ifstat.Snapshot{Interfaces: make([]ifstat.Interface, maxInterfaces+7)}
+	many := new(ifstat.Snapshot)
+	for i := range maxInterfaces + 7 {
+		many.Interfaces = append(many.Interfaces, ifstat.Interface{Name: fmt.Sprint("veth", i)})
+	}
 	m.Interfaces(many)
 	if len(m.interfaces) != maxInterfaces {
 		t.Errorf("%d interfaces", len(m.interfaces))
+	}
+}
+
+// TestHostileNames: names that differ in what is no UTF-8 only are one series: Prometheus refuses a page with two of the same
+// labels.
+func TestHostileNames(t *testing.T) {
+	m := New(Config{Now: func() time.Time { return start }})
+	long := strings.Repeat("x", maxLabel)
+	m.Report(&told{usage: []watch.Usage{{Process: process(1, "a\xff", long+"1"), Delta: watch.Bytes{Sent: 1}, Open: 1}, {Process: process(2, "a\xfe", long+"2"), Delta: watch.Bytes{Sent: 2}, Open: 1},
+		{Process: process(3, "(other programs)", ""), Delta: watch.Bytes{Sent: 4}, Open: 1}}}, &watch.Report{Time: start, Elapsed: time.Second})
+	m.Interfaces(&ifstat.Snapshot{Interfaces: []ifstat.Interface{{Name: "v\xff", NetNS: 1}, {Name: "v\xfe", NetNS: 1}, {Name: "v\xfe", NetNS: 2}}})
+	checkSeries(t, textOf(t, m))
+	if text := textOf(t, m); !strings.Contains(text, `sockeye_program_transmit_bytes_total{program="a�",unit="`+long+`"} 3`) {
+		t.Error(text)
+	}
+}
+
+// checkSeries holds that no series is there twice.
+func checkSeries(t *testing.T, text string) {
+	t.Helper()
+	seen := make(map[string]bool)
+	for line := range strings.Lines(text) {
+		series := line[:strings.LastIndexByte(line, ' ')]
+		if !strings.HasPrefix(line, "#") && seen[series] {
+			t.Errorf("%s is there twice", series)
+		}
+		seen[series] = true
+	}
+}
+
+// TestNoSocketsLeft: a kind of which there are none any more is 0, and not gone.
+func TestNoSocketsLeft(t *testing.T) {
+	m := sample(Config{})
+	m.Report(&told{}, &watch.Report{Time: start.Add(2 * time.Second), Elapsed: time.Second})
+	if text := textOf(t, m); !strings.Contains(text, `sockeye_sockets{proto="tcp",family="4",state="ESTABLISHED"} 0`+"\n") {
+		t.Error(text)
+	}
+}
+
+// TestManyPrograms: on a machine with far more programs than there is room for no figure is lost or falls, whoever comes, goes
+// and comes again.
+func TestManyPrograms(t *testing.T) {
+	const programs, most, readings = 20_000, 500, 5
+	m := New(Config{MaxSeries: most, Now: func() time.Time { return start }})
+	w := new(told)
+	for i := range programs {
+		w.usage = append(w.usage, watch.Usage{Process: process(i, fmt.Sprint("p", i), ""), Delta: watch.Bytes{Sent: 1, Received: 2}, Open: 1})
+	}
+	last := make(map[string]uint64)
+	for n := range readings {
+		all := w.usage
+		if n == 3 {
+			w.usage = w.usage[:programs/2] // the others have ended
+		}
+		r := &watch.Report{Time: start.Add(time.Duration(n) * time.Second), Elapsed: time.Second}
+		for i := 0; i < len(w.usage); i += 100 {
+			r.Events = append(r.Events, watch.Event{Kind: watch.Opened, Time: r.Time, Socket: socket(w.usage[i].Process)})
+		}
+		m.Report(w, r)
+		w.usage = all
+		last = grown(t, last, m)
+	}
+	var sent, received, opened uint64
+	for series, n := range last {
+		switch name, _, _ := strings.Cut(series, "{"); name {
+		case "sockeye_program_transmit_bytes_total":
+			sent += n
+		case "sockeye_program_receive_bytes_total":
+			received += n
+		case "sockeye_program_opened_total":
+			opened += n
+		}
+	}
+	const want = programs*(readings-1) + programs/2
+	if sent != want || received != 2*want || opened != want/100 {
+		t.Errorf("%d bytes sent of %d, %d received, %d opened", sent, want, received, opened)
+	}
+}
+
+// grown is the counters as they are now, none of which may be less than before, or gone.
+func grown(t *testing.T, before map[string]uint64, m *Metrics) map[string]uint64 {
+	t.Helper()
+	now := make(map[string]uint64)
+	for line := range strings.Lines(textOf(t, m)) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name, _, _ := strings.Cut(series, "{"); strings.HasSuffix(name, "_total") {
+			at := strings.LastIndexByte(line, ' ')
+			series, value = line[:at], strings.TrimSpace(line[at:])
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now[series] = n
+		}
+	}
+	for series, n := range before {
+		if is, has := now[series]; !has || is < n {
+			t.Errorf("%s falls from %d to %d", series, n, is)
+		}
+	}
+	return now
+}
+
+// TestStartOfSeries: the series of a program that comes again after it made room begins anew, and says when (OTLP, "resets").
+func TestStartOfSeries(t *testing.T) {
+	m := New(Config{MaxSeries: 1, Now: func() time.Time { return start }})
+	one := func(name string, after time.Duration, open int) {
+		m.Report(&told{usage: []watch.Usage{{Process: process(1, name, ""), Delta: watch.Bytes{Sent: 7}, Open: open}}}, &watch.Report{Time: start.Add(after), Elapsed: time.Second})
+	}
+	at := start.Add(5 * time.Hour)
+	since := func() string {
+		body, err := m.metricsJSON(resource{}, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(body), `"name":"sockeye_program_transmit_bytes"`)
+		_, rest, _ = strings.Cut(rest, `"startTimeUnixNano":"`)
+		text, _, _ := strings.Cut(rest, `"`)
+		return text
+	}
+	one("a", time.Second, 0)
+	if got := since(); got != nano(start) {
+		t.Error("the first:", got)
+	}
+	one("b", 2*time.Hour, 0)
+	one("a", 4*time.Hour, 0)
+	if got := since(); got != nano(start.Add(2*time.Hour)) {
+		t.Error("the one that came again:", got)
+	}
+	if at = start.Add(-time.Hour); since() != nano(at) {
+		t.Error("with a clock that was set back:", since())
 	}
 }
 

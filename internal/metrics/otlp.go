@@ -101,17 +101,32 @@ func (m *Metrics) scope() scope { return scope{"github.com/sockeye-net/sockeye",
 func (f *family) otlp(start, now time.Time) otlpMetric {
 	o := otlpMetric{Name: strings.TrimSuffix(f.name, "_total"), Description: f.help, Unit: f.unit}
 	if f.kind == counter {
-		o.Sum = &otlpSum{Points: f.numberPoints(nano(start), nano(now)), Temporality: cumulative, Monotonic: true}
+		o.Sum = &otlpSum{Points: f.numberPoints(start, now), Temporality: cumulative, Monotonic: true}
 		return o
 	}
-	o.Gauge = &otlpGauge{f.numberPoints("", nano(now))}
+	o.Gauge = &otlpGauge{f.numberPoints(time.Time{}, now)}
 	return o
 }
 
-func (f *family) numberPoints(start, now string) (list []numberPoint) {
+// began is when a sum began: never after now, also where the clock was set back meanwhile.
+func began(start, since, now time.Time) time.Time {
+	if since.After(start) {
+		start = since
+	}
+	if start.After(now) {
+		return now
+	}
+	return start
+}
+
+// numberPoints has points since start, which is zero for what is no sum.
+func (f *family) numberPoints(start, now time.Time) (list []numberPoint) {
 	for i := range f.points {
 		p := &f.points[i]
-		n := numberPoint{Start: start, Time: now}
+		n := numberPoint{Time: nano(now)}
+		if !start.IsZero() {
+			n.Start = nano(began(start, p.since, now))
+		}
 		for j := 0; j+1 < len(p.labels); j += 2 {
 			n.Attributes = append(n.Attributes, text(p.labels[j], p.labels[j+1]))
 		}

@@ -63,7 +63,7 @@ func (c *pushCounts) families() []family {
 // NewPusher checks the endpoint. notes is told of each first failure after a success; nil is nobody.
 func NewPusher(m *Metrics, cfg PushConfig, notes func(error)) (*Pusher, error) {
 	u, err := url.Parse(cfg.Endpoint)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("%q is no OTLP endpoint: it is http://HOST:PORT or https://HOST:PORT", redacted(cfg.Endpoint))
 	}
 	cfg.Endpoint = strings.TrimSuffix(cfg.Endpoint, "/")

@@ -156,7 +156,7 @@ func TestPartly(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	for endpoint, fine := range map[string]bool{"http://127.0.0.1:4318": true, "https://otel.example/base": true, "": false, "127.0.0.1:4318": false,
-		"grpc://x": false, "http://": false, "http://user:hunter2@x": false, "http://%zz": false} {
+		"grpc://x": false, "http://": false, "http://user:hunter2@x": false, "http://%zz": false, "http://x?a=b": false, "http://x/#y": false} {
 		_, err := NewPusher(New(Config{}), PushConfig{Endpoint: endpoint}, nil)
 		if (err == nil) != fine || err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", endpoint, err)
