@@ -6,7 +6,7 @@ import { groupColumns, lifeColumns, listenerColumns } from "./columns.ts";
 import { PeriodPicker } from "./period.ts";
 import { Sheet, type Column } from "./sheet.ts";
 import { lastSecond, rfc3339, type Period } from "./time.ts";
-import type { Answer, Group, Life, Slot, Way } from "./types.ts";
+import { recorded, type Answer, type Group, type Life, type Slot, type Way } from "./types.ts";
 import { line } from "./slots.ts";
 import { groupName, sentences, within } from "./words.ts";
 
@@ -24,7 +24,7 @@ const most = 1000; // rows that are asked for
 /** The view of the history: sums, connections that were, what listened. */
 export const historyView: View = {
   name: "history", title: "History", full: true,
-  offered: (page) => page.full,
+  offered: recorded,
   mount: (root, page) => new HistoryView(root, page),
 };
 

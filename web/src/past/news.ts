@@ -3,7 +3,7 @@ import { moment, plain } from "../format.ts";
 import type { Mounted, Page, View } from "../interface.ts";
 import { PeriodPicker } from "./period.ts";
 import { lastSecond, rfc3339 } from "./time.ts";
-import type { Answer, NewsItem } from "./types.ts";
+import { recorded, type Answer, type NewsItem } from "./types.ts";
 import { found, kinds, sentences, told } from "./words.ts";
 
 const most = 500; // items that are shown
@@ -14,7 +14,7 @@ const seen = new WeakMap<Page, number>();
 /** The view of what is new: programs, listeners and contacts that were never seen before. */
 export const newsView: View = {
   name: "new", title: "What is new", full: true,
-  offered: (page) => page.full,
+  offered: recorded,
   count: (page) => page.news.length - Math.min(page.news.length, seen.get(page) ?? 0) || undefined,
   mount: (root, page) => new NewsView(root, page),
 };
@@ -24,7 +24,7 @@ class NewsView implements Mounted {
   #picker: PeriodPicker;
   #kind = el("select", { "aria-label": "Kind" }, el("option", { value: "", text: "All kinds" }),
     ...Object.entries(kinds).map(([value, text]) => el("option", { value, text: `${text}s` })));
-  #list = el("ol", { class: "news-list", "aria-label": "What is new" });
+  #list = el("ol", { class: "news-list", tabindex: -1, "aria-label": "What is new" });
   #said = el("p", { class: "past-said", role: "status" });
   #items: NewsItem[] = [];
   #asking: AbortController | undefined;
@@ -46,7 +46,7 @@ class NewsView implements Mounted {
     for (const off of this.#offs) off();
   }
 
-  focus(): void { this.#kind.focus(); }
+  focus(): void { this.#list.focus(); } // not an input: there the keys of the page have another meaning
 
   #chooseKind(): void {
     this.#page.setParam("kind", this.#kind.value || undefined);

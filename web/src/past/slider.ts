@@ -5,7 +5,7 @@ import { toSocket } from "./life.ts";
 import { rfc3339, share, ticks, toInput, type Period } from "./time.ts";
 import { sentences } from "./words.ts";
 import { Track } from "./track.ts";
-import type { Answer, Life, Span } from "./types.ts";
+import { recorded, type Answer, type Life, type Span } from "./types.ts";
 
 /** The lengths of time that the slider spans, in seconds; 0 is all that is recorded. */
 const lengths: [seconds: number, text: string][] = [[600, "10 min"], [3600, "1 hour"], [86400, "1 day"], [7 * 86400, "1 week"], [31 * 86400, "1 month"], [0, "All"]];
@@ -67,7 +67,7 @@ class Slider {
   async #look(): Promise<void> {
     if (document.hidden && this.#span) return;
     try {
-      this.#span = this.#page.full ? await this.#page.get<Span>("/api/history/span") : undefined;
+      this.#span = recorded(this.#page) ? await this.#page.get<Span>("/api/history/span") : undefined;
     } catch {
       // What was known stays: the server is away, and the page says so elsewhere.
     }

@@ -1,4 +1,4 @@
-import type { Geo, Socket } from "../interface.ts";
+import type { Geo, Page, Socket } from "../interface.ts";
 
 // What the server says of the past, as internal/web/openapi.json has it.
 
@@ -31,3 +31,8 @@ export interface NewsItem extends Socket { time: string; event: string }
 
 /** What every answer has besides its rows: partial says what was not recorded of what was asked for. */
 export interface Answer { time: string; partial: string[] }
+
+/** Whether the server has a history for the viewer: its status says so. */
+export function recorded(page: Page): boolean {
+  return page.full && (page.status as { history?: object } | null)?.history !== undefined;
+}
