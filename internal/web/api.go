@@ -162,7 +162,7 @@ func (h *Hub) list(a *asked, to io.Writer, states netstat.States) error {
 	for _, s := range a.cut(found) {
 		_ = out.Row(s) // to memory
 	}
-	return out.Close(h.now.partial)
+	return out.Close(h.now.missing(a.access))
 }
 
 func (h *Hub) order(a *asked) (*view.Order, error) {
@@ -210,7 +210,7 @@ func (h *Hub) usageTable(a *asked, to io.Writer, by watch.By) error {
 	for i := range rows {
 		_ = out.Usage(&h.names, &rows[i], geo) // to memory
 	}
-	return out.Close(h.now.partial)
+	return out.Close(h.now.missing(a.access))
 }
 
 // interfaces writes what traffic writes.
@@ -220,7 +220,7 @@ func (s *Server) interfaces(w http.ResponseWriter, r *http.Request, g grant) {
 		for i := range h.now.links {
 			_ = out.Traffic(&h.now.links[i]) // to memory
 		}
-		return out.Close(h.now.partial)
+		return out.Close(h.now.missing(a.access))
 	})
 }
 
@@ -253,7 +253,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request, g grant) {
 
 // Status says how the server is.
 func (s *Server) Status(access Access) Status {
-	st := s.cfg.Hub.status()
+	st := s.cfg.Hub.status(access)
 	st.Version, st.Access, st.ReadOnly, st.Actions = s.cfg.Version, access.String(), s.cfg.ReadOnly, []string{}
 	if !s.cfg.ReadOnly {
 		for name := range s.cfg.Actions {
@@ -267,13 +267,13 @@ func (s *Server) Status(access Access) Status {
 	return st
 }
 
-func (h *Hub) status() Status {
+func (h *Hub) status(access Access) Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	st := Status{Schema: view.Schema, Host: h.cfg.Host, Began: h.began, Time: h.now.time, Seq: h.now.seq, Sockets: len(h.now.sockets),
 		Viewers: len(h.viewers), Source: h.cfg.Watcher.Source().String(), Opened: h.counts.Opened, Closed: h.counts.Closed, Lost: h.counts.Lost,
 		Overflows: h.counts.Overflows, Places: h.names.Place != nil, Partial: []string{}}
-	for _, err := range h.now.partial {
+	for _, err := range h.now.missing(access) {
 		st.Partial = append(st.Partial, err.Error())
 	}
 	return st

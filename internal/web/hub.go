@@ -42,7 +42,7 @@ type HubConfig struct {
 	Names      view.Names // with Place where places are to be shown; the hub alone uses it from now on
 	Details    func(*netstat.Process) (netstat.Details, error)
 	Refresh    func(*view.Names) // called once a reading, before anything is written; nil is nothing to do
-	Missing    func() []error    // what is missing beyond what the watcher says; nil is nothing
+	Missing    func() []error    // what is missing beyond what the watcher says, for who holds the token; nil is nothing
 	Taps       []Tap
 	Host       string
 	Now        func() time.Time

@@ -23,6 +23,7 @@ type picture struct {
 	usage    [3][]view.UsageRow // by watch.By
 	links    []view.TrafficRow
 	partial  []error
+	open     int // how many of these are for everybody: not what names files
 
 	public  []netstat.Socket // the sockets as everybody may see them, when somebody has asked
 	written [topics][accesses]written
@@ -56,6 +57,7 @@ func (h *Hub) draw(r *watch.Report, links []view.TrafficRow, failed error) {
 	if failed != nil {
 		p.partial = append(p.partial, failed)
 	}
+	p.open = len(p.partial)
 	if h.cfg.Missing != nil {
 		p.partial = append(p.partial, h.cfg.Missing()...)
 	}
@@ -134,6 +136,14 @@ func redact(s *netstat.Socket) {
 		s.Missing = netstat.MissingPermission
 	}
 	s.Owners, s.Module, s.Cgroup = nil, "", 0
+}
+
+// missing is what somebody may know of what is not there.
+func (p *picture) missing(a Access) []error {
+	if a == Full {
+		return p.partial
+	}
+	return p.partial[:p.open]
 }
 
 // rows are the sockets that somebody may see.

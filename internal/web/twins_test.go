@@ -108,7 +108,8 @@ func newDealtWorld(to deal) *dealtWorld {
 		OwnerUser: func(p *netstat.Process) string { return "user-of-" + p.Name },
 		Place:     func(a netip.Addr) *geoip.Location { return nil },
 	}
-	w.hub = NewHub(HubConfig{Watcher: w.watcher, Names: names, Host: "here", Now: func() time.Time { return dealtAt }, MaxViewers: 1000,
+	missing := func() []error { return []error{fmt.Errorf("/home/somebody/%p cannot be written", w)} }
+	w.hub = NewHub(HubConfig{Watcher: w.watcher, Names: names, Host: "here", Now: func() time.Time { return dealtAt }, MaxViewers: 1000, Missing: missing,
 		Details: func(p *netstat.Process) (netstat.Details, error) {
 			return netstat.Details{Exe: "/bin/" + p.Name, Args: []string{p.Name, "--secret"}, User: "user-of-" + p.Name}, nil
 		}})
