@@ -59,6 +59,7 @@ type Env struct {
 	Wait           func(context.Context, time.Time) error // until a time; the error is the context's
 	ReaderGone     func() bool                            // whoever reads Stdout has closed it; nil is not known
 	Settle         func()                                 // the command is one that runs for long
+	Ready          func()                                 // a server serves; nil is that nobody waits for it
 
 	// LocalAddrs are the addresses in the network namespace of a process, as far as they can be read.
 	LocalAddrs func(pid int) []netip.Addr

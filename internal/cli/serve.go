@@ -23,6 +23,7 @@ const serveLong = `Serve the tables of this machine to a browser, to programs an
   sockeye serve status                 what the server does, and the address with its token
   sockeye serve reload                 read token, certificate and databases again
   sockeye serve stop
+  sockeye serve install                as a service of Windows (Linux: packaging/)
 
 One reading of the machine serves all viewers. /api/sockets, /api/processes and so
 on answer with the same JSON as the commands, and take the same filters;
@@ -70,6 +71,7 @@ type serveFlags struct {
 	secrets                web.Secrets
 	hosts                  []string
 	readOnly, metricsOpen  bool
+	service                bool
 	allNetNS, otlpLogs     bool
 	interval, otlpInterval time.Duration
 	maxViewers, maxSeries  int
@@ -86,6 +88,15 @@ func (e *Env) serveCommand() *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return e.serve(cmd.Context(), &f) },
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	f.addTo(cmd)
+	cmd.Flags().BoolVar(&f.service, asService, false, "by the service manager of Windows")
+	_ = cmd.Flags().MarkHidden(asService) // there is such a flag
+	cmd.AddCommand(e.serveStatusCommand(), e.serveAskCommand("reload", "Read token, certificate and databases again"),
+		e.serveAskCommand("stop", "End the server"), e.installCommand(), e.uninstallCommand())
+	return cmd
+}
+
+func (f *serveFlags) addTo(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.addr, "addr", serveAddr, "the address to listen on; port 0 is any that is free")
 	fs.StringVar(&f.secrets.TokenFile, "token-file", "", "a file with the token, which no others may read")
@@ -107,9 +118,18 @@ func (e *Env) serveCommand() *cobra.Command {
 	f.alert.addTo(cmd)
 	f.placeFlags.addTo(cmd)
 	completeWords(cmd, "method", watchMethods())
-	cmd.AddCommand(e.serveStatusCommand(), e.serveAskCommand("reload", "Read token, certificate and databases again"),
-		e.serveAskCommand("stop", "End the server"))
-	return cmd
+}
+
+// check looks at the flags alone.
+func (f *serveFlags) check() error {
+	_, err := f.config()
+	if err == nil {
+		_, err = newsKinds(f.alert.kinds)
+	}
+	if err == nil {
+		_, err = web.Resolve(f.addr, f.secrets)
+	}
+	return err
 }
 
 // config is what is asked of the watcher.
@@ -136,8 +156,16 @@ func (f *serveFlags) config() (*watch.Config, error) {
 	return cfg, nil
 }
 
-// serve opens everything that can fail before it says that it serves.
+// serve serves, by itself or for the service manager.
 func (e *Env) serve(ctx context.Context, f *serveFlags) error {
+	if f.service {
+		return e.runService(ctx, f)
+	}
+	return e.serveHere(ctx, f)
+}
+
+// serveHere opens everything that can fail before it says that it serves.
+func (e *Env) serveHere(ctx context.Context, f *serveFlags) error {
 	shared := *e
 	shared.Names = sharedNames(e.Names)
 	r := &serveRun{env: &shared, flags: f, partials: partials{env: e}}

@@ -336,11 +336,18 @@ func (r *serveRun) read(ctx context.Context) error {
 	return r.hub.Run(ctx)
 }
 
-// announce says where the server is. The token is for a terminal only: a log is read by others.
+// announce says where the server is. The token is for a terminal only, and so on standard output, of which that is known:
+// standard error may be a log all the same, which is read by others.
 func (r *serveRun) announce() {
-	fmt.Fprintf(r.env.Stderr, "sockeye: serving %s\n", r.url(r.env.Terminal))
+	fmt.Fprintf(r.env.Stderr, "sockeye: serving %s\n", r.url(false))
+	if r.env.Terminal {
+		_ = r.env.print(r.url(true) + "\n") // who closed the terminal sees nothing, and is served
+	}
 	if err := r.env.notify("READY=1"); err != nil {
 		r.env.note(err)
+	}
+	if r.env.Ready != nil {
+		r.env.Ready()
 	}
 }
 
