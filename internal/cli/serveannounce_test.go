@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestAnnounce: the token is shown in a terminal, and never where standard error goes, which may be a log.
@@ -24,4 +25,22 @@ func TestAnnounce(t *testing.T) {
 			t.Errorf("terminal %v: standard output has %q", terminal, out.String())
 		}
 	}
+}
+
+// TestStopHeldOpen: who stops the server and keeps the pipe open does not keep the server.
+func TestStopHeldOpen(t *testing.T) {
+	s := serveHere(t, "--no-history")
+	conn, err := dialServer(t.Context(), s.pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	began := time.Now()
+	if _, err := request(conn, controlRequest{Op: "stop"}); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-s.done; code != exitFound || time.Since(began) > 10*time.Second {
+		t.Errorf("it ends with %d after %v", code, time.Since(began))
+	}
+	s.done <- 0
 }

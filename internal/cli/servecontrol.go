@@ -100,6 +100,9 @@ func (c *control) client(ctx context.Context, conn *pipe.Conn) {
 	}
 	for {
 		_ = conn.SetDeadline(time.Now().Add(controlTimeout)) // what cannot be bounded fails below
+		if ctx.Err() != nil {
+			return // or the deadline of the end would be put off
+		}
 		message, err := conn.ReadMessage(nil)
 		if err != nil {
 			return
