@@ -1,6 +1,7 @@
 import type { Change, Happening, Link, News, Off, Page, Socket, Status, Table, Usage } from "./interface.ts";
 import { Api, ApiError, type Params } from "./net/api.ts";
 import { Stream } from "./net/stream.ts";
+import { SocketStore } from "./sockets.ts";
 import { Store, type Frame } from "./store.ts";
 import { formatPlace, parsePlace, type Place } from "./address.ts";
 
@@ -25,7 +26,7 @@ export interface Shell {
 export class App implements Page {
   readonly api = new Api();
   readonly tables = {
-    sockets: new Store<Socket>(), processes: new Store<Usage>(), units: new Store<Usage>(), hosts: new Store<Usage>(),
+    sockets: new SocketStore(), processes: new Store<Usage>(), units: new Store<Usage>(), hosts: new Store<Usage>(),
     interfaces: new Store<Link>(),
   };
   status: Status | null = null;
@@ -46,7 +47,8 @@ export class App implements Page {
   #calls = new Map<Happening | "place", Set<() => void>>();
   #stream: Stream;
   #topics: string[] | null = null;
-  #goodFilter = "";
+  #asked = ""; // the filter of the stream that is open
+  #good = ""; // the last one that the server took
 
   constructor() {
     this.#stream = new Stream(this.api, {
@@ -67,7 +69,12 @@ export class App implements Page {
   /** Connects, or connects anew with what is wanted now. */
   start(): void {
     this.#topics ??= this.api.signedIn ? fullTopics : publicTopics;
-    this.#stream.start(this.#topics, this.filter);
+    this.#open(this.filter);
+  }
+
+  #open(filter: string): void {
+    this.#asked = filter;
+    this.#stream.start(this.#topics!, filter);
   }
 
   on(what: Happening | "place", call: () => void): Off {
@@ -164,11 +171,13 @@ export class App implements Page {
     this.tell("place");
   }
 
-  #take(name: string, data: any): void {
+  #take(name: string, text: string): void {
+    if (name === "sockets") return this.tables.sockets.takeText(text);
+    const data = JSON.parse(text);
     switch (name) {
       case "hello":
         this.status = data as Status;
-        this.#goodFilter = this.filter;
+        this.#good = this.#asked;
         this.tell("status");
         break;
       case "reading":
@@ -182,7 +191,7 @@ export class App implements Page {
         this.tell("news");
         break;
       default:
-        if (name in this.tables) this.tables[name as keyof App["tables"]].take(data as Frame<any>);
+        if (name in this.tables) (this.tables as Record<string, Store<any>>)[name]!.take(data as Frame<any>);
     }
   }
 
@@ -199,10 +208,20 @@ export class App implements Page {
 
   #refused(error: ApiError): void {
     if (error.status === 401) return this.#unknown();
+    if (this.#asked === "") return this.#refusedAll(error);
     this.filterError = error.message;
     this.tell("filter");
-    // What was there stays there, with the filter that was good; a first filter that is wrong leaves all.
-    this.#stream.start(this.#topics!, this.#goodFilter === this.filter ? "" : this.#goodFilter);
+    // What was there stays there, with the filter that was good.
+    this.#open(this.#good === this.#asked ? "" : this.#good);
+  }
+
+  /** The server refuses even what has no filter: another version, or a proxy. It may have come to its senses later. */
+  #refusedAll(error: Error): void {
+    const wait = 10_000;
+    this.connected = false;
+    this.lost = { error, again: Date.now() + wait };
+    this.tell("connection");
+    setTimeout(() => { if (this.lost?.error === error) this.start(); }, wait);
   }
 
   /** The server does not know the session (it was started anew), or shows nothing without the token. */

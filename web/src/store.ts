@@ -15,11 +15,14 @@ export class Store<R> implements Table<R> {
 
   /** Takes a frame in. With `all`, rows that are not in it are gone, and the others are kept. */
   take(frame: Frame<R>): void {
-    const change: Change = { all: !!frame.all, set: Object.keys(frame.set), gone: frame.gone };
-    if (frame.all) this.rows.clear();
-    for (const id of frame.gone) this.rows.delete(id);
-    for (const id of change.set) this.rows.set(id, frame.set[id]!);
-    this.#tell(change);
+    this.takeRows(!!frame.all, Object.entries(frame.set), frame.gone);
+  }
+
+  protected takeRows(all: boolean, set: [id: string, row: R][], gone: string[]): void {
+    if (all) this.rows.clear();
+    for (const id of gone) this.rows.delete(id);
+    for (const [id, row] of set) this.rows.set(id, row);
+    this.#tell({ all, set: set.map(([id]) => id), gone });
   }
 
   clear(): void {

@@ -9,7 +9,8 @@ export interface Column<R> {
   grow?: number; // its share of the room that is left; absent is none
   end?: boolean; // numbers stand at the right
   hidden?: boolean; // until it is chosen
-  full?: boolean; // it is empty without the token
+  full?: boolean; // it is empty without the token, and not shown then
+  instead?: boolean; // it is shown where those are not, though hidden
   downwards?: boolean; // what is much comes first when it is sorted by
   /** Where it stands on a narrow screen, which has two lines; absent is nowhere. */
   slot?: "a" | "b" | "c" | "d" | "e";

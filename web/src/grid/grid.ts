@@ -46,6 +46,7 @@ export class Grid<R> {
   #id = `grid${++grids}`;
   #active: string | null = null; // the row that the keyboard is on
   #opened: string | null = null; // the row whose details are shown
+  #held = false;
 
   constructor(private readonly options: GridOptions<R>) {
     this.#columns = options.columns;
@@ -82,6 +83,14 @@ export class Grid<R> {
     this.draw();
   }
 
+  /** Whether rows stay where they are; what they show goes on. */
+  get held(): boolean { return this.#held; }
+
+  set held(held: boolean) {
+    this.#held = held;
+    this.refilter();
+  }
+
   /** Asks anew which rows are shown. */
   refilter(): void {
     if (this.#table) this.#changed({ all: true, set: [], gone: [] });
@@ -115,6 +124,7 @@ export class Grid<R> {
     const rows = this.#table!.rows;
     const before = this.size;
     if (change.all) this.#order.reset(rows);
+    else if (this.#held) this.#order.update(rows, change.set);
     else this.#order.apply(rows, change.set, change.gone);
     if (before !== this.size || change.all) this.options.counted?.(this.size);
     this.draw();
@@ -202,7 +212,7 @@ export class Grid<R> {
     for (let i = first; i < first + n; i++) {
       // A row that stays in view stays in its element, so that scrolling by one changes one.
       const e = list[i];
-      this.#rows[i % n]!.show(e?.id, e?.row, i, this.#height, e?.id === this.#active, e?.id === this.#opened);
+      this.#rows[i % n]!.show(e?.id, e?.row, i, this.#height, e?.id === this.#active, e?.id === this.#opened, this.#held && !!e && !this.#table!.rows.has(e.id));
     }
     this.#tellActive();
   }

@@ -1,7 +1,7 @@
 /** What rows are sorted by. All rows of one column have the same kind. */
 export type Key = string | number;
 
-export interface Entry<R> { id: string; row: R; key: Key }
+export interface Entry<R> { id: string; row: R; key: Key; dead: boolean }
 
 /**
  * Order keeps the rows of a table sorted. A reading moves only those whose key has changed: they are sorted among themselves and
@@ -10,7 +10,7 @@ export interface Entry<R> { id: string; row: R; key: Key }
 export class Order<R> {
   list: Entry<R>[] = [];
   #byId = new Map<string, Entry<R>>();
-  #dead = new Set<Entry<R>>();
+  #dead = 0; // entries of the list that are elsewhere now, or gone
 
   constructor(private readonly shows: (row: R) => boolean, private key: (row: R) => Key, private sign: 1 | -1) {}
 
@@ -25,8 +25,9 @@ export class Order<R> {
   /** Takes all rows anew. */
   reset(rows: ReadonlyMap<string, R>): void {
     this.list = [];
+    this.#dead = 0;
     this.#byId.clear();
-    for (const [id, row] of rows) if (this.shows(row)) this.#add(id, row, this.list);
+    for (const [id, row] of rows) if (this.shows(row)) this.#add(id, row, this.key(row), this.list);
     this.list.sort(this.#compare);
   }
 
@@ -35,11 +36,20 @@ export class Order<R> {
     const moved: Entry<R>[] = [];
     for (const id of gone) this.#drop(id);
     for (const id of set) this.#put(id, rows.get(id), moved);
-    if (moved.length === 0 && this.#dead.size === 0) return false;
-    const stay = this.#dead.size ? this.list.filter((e) => !this.#dead.has(e)) : this.list;
-    this.#dead.clear();
+    if (moved.length === 0 && this.#dead === 0) return false;
+    const stay = this.#dead ? this.list.filter((e) => !e.dead) : this.list;
+    this.#dead = 0;
     this.list = merge(stay, moved.sort(this.#compare), this.#compare);
     return true;
+  }
+
+  /** Takes what a reading changed without moving a row: what is new waits for reset(), and what is gone stays. */
+  update(rows: ReadonlyMap<string, R>, set: readonly string[]): void {
+    for (const id of set) {
+      const e = this.#byId.get(id);
+      const row = rows.get(id);
+      if (e && row !== undefined) e.row = row;
+    }
   }
 
   get(id: string): Entry<R> | undefined { return this.#byId.get(id); }
@@ -60,16 +70,17 @@ export class Order<R> {
   #put(id: string, row: R | undefined, moved: Entry<R>[]): void {
     if (row === undefined || !this.shows(row)) return this.#drop(id);
     const old = this.#byId.get(id);
-    if (old && old.key === this.key(row)) {
+    const key = this.key(row);
+    if (old && old.key === key) {
       old.row = row;
       return;
     }
-    if (old) this.#dead.add(old);
-    this.#add(id, row, moved);
+    if (old) this.#kill(old);
+    this.#add(id, row, key, moved);
   }
 
-  #add(id: string, row: R, to: Entry<R>[]): void {
-    const e = { id, row, key: this.key(row) };
+  #add(id: string, row: R, key: Key, to: Entry<R>[]): void {
+    const e = { id, row, key, dead: false };
     this.#byId.set(id, e);
     to.push(e);
   }
@@ -77,8 +88,13 @@ export class Order<R> {
   #drop(id: string): void {
     const e = this.#byId.get(id);
     if (!e) return;
-    this.#dead.add(e);
+    this.#kill(e);
     this.#byId.delete(id);
+  }
+
+  #kill(e: Entry<R>): void {
+    e.dead = true;
+    this.#dead++;
   }
 
   // What is equal stands in the order it came, whichever way the column is sorted.

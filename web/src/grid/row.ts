@@ -18,7 +18,7 @@ export class RowView<R> {
     this.element.append(...this.#cells.map((c) => c.element));
   }
 
-  show(id: string | undefined, row: R | undefined, index: number, height: number, active: boolean, opened: boolean): void {
+  show(id: string | undefined, row: R | undefined, index: number, height: number, active: boolean, opened: boolean, gone: boolean): void {
     const e = this.element;
     e.hidden = row === undefined;
     if (row === undefined) return;
@@ -29,7 +29,7 @@ export class RowView<R> {
       e.setAttribute("aria-rowindex", String(index + 2));
     }
     if (e.dataset.id !== id) e.dataset.id = id!;
-    this.#mark((active ? " active" : "") + (opened ? " opened" : "") + (this.dim?.(row) ? " dim" : "") + (index % 2 ? " odd" : ""), active);
+    this.#mark((active ? " active" : "") + (opened ? " opened" : "") + (this.dim?.(row) ? " dim" : "") + (gone ? " gone" : ""), active);
     this.#fill(row);
     this.#row = row;
   }

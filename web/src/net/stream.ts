@@ -3,7 +3,7 @@ import { EventSplitter } from "./sse.ts";
 
 export interface StreamHandlers {
   /** One event of the stream. */
-  event(name: string, data: any): void;
+  event(name: string, data: string): void;
   /** The stream is lost, and tried again in so many seconds; or it is there. */
   state(connected: boolean, error?: Error, again?: number): void;
   /** The server refuses what was asked for (a filter, the session): it is not tried again until start(). */
@@ -64,15 +64,14 @@ export class Stream {
       const events = new EventSplitter((name, data) => {
         if (mine.signal.aborted) return;
         if (name === "hello") { this.#failures = 0; this.handlers.state(true); }
-        this.handlers.event(name, JSON.parse(data));
+        this.handlers.event(name, data);
       });
-      const decoder = new TextDecoder();
       for (const reader = answer.body!.getReader(); ;) {
         const { value, done } = await reader.read();
         if (done) throw new Error("the server has ended the stream");
         clearTimeout(watchdog);
         watchdog = setTimeout(end, silence);
-        events.push(decoder.decode(value, { stream: true }));
+        events.push(value);
       }
     } finally {
       clearTimeout(watchdog);

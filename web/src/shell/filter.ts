@@ -17,7 +17,7 @@ export function filterBox(root: HTMLElement, app: App): Mounted {
 class FilterBox {
   #input = el("input", {
     type: "text", class: "find-input", role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "suggestions",
-    "aria-describedby": "filter-error", autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "search", placeholder: "Filter: nginx, 443, 10.0.0.0/8, state established …",
+    "aria-describedby": "filter-error", autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "search", placeholder: matchMedia("(max-width: 720px)").matches ? "Filter: nginx, 443 …" : "Filter: nginx, 443, 10.0.0.0/8, state established …",
   });
   #list = el("ul", { class: "suggestions", role: "listbox", id: "suggestions", "aria-label": "Suggestions", hidden: true });
   #error = el("p", { class: "find-error", id: "filter-error", role: "alert" });

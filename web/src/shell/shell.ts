@@ -17,6 +17,8 @@ export class PageShell {
   #banner = el("div", { class: "notice", role: "status", hidden: true });
   #hint = el("div", { class: "notice hint", hidden: true });
   #toast = el("div", { class: "toast", role: "status", "aria-live": "polite" });
+  #tiles = el("div", { class: "tiles" });
+  #numbers = new Map<View, HTMLElement>();
   #links = new Map<View, { link: HTMLAnchorElement; n: HTMLElement }>();
   #mounted: Mounted | null = null;
   #view: View | null = null;
@@ -72,14 +74,27 @@ export class PageShell {
       this.#links.set(v, { link, n });
       return link;
     }));
+    this.#drawTiles(shown);
     this.#drawCounts();
     this.#drawCurrent();
+  }
+
+  // Where there is room the numbers stand in the strip, else in the navigation.
+  #drawTiles(shown: View[]): void {
+    this.#numbers.clear();
+    this.#tiles.replaceChildren(...shown.filter((v) => v.count && (!v.full || this.app.full)).map((v) => {
+      const n = el("strong", { text: "–" });
+      this.#numbers.set(v, n);
+      return el("a", { class: "tile", href: `#/${v.name}`, tabindex: -1, "aria-hidden": "true", on: { click: (e: Event) => { e.preventDefault(); this.app.go(v.name); } } }, el("span", { class: "tile-name", text: v.title }), n);
+    }));
   }
 
   #drawCounts(): void {
     for (const [view, { n }] of this.#links) {
       const text = count(view.full && !this.app.full ? undefined : view.count?.(this.app));
       if (n.textContent !== text) n.textContent = text;
+      const tile = this.#numbers.get(view);
+      if (tile && tile.textContent !== text) tile.textContent = text || "–";
     }
   }
 
@@ -105,6 +120,7 @@ export class PageShell {
     this.#view = view;
     document.title = `${view.title} · ${this.app.status?.host ? plain(this.app.status.host) + " · " : ""}sockeye`;
     const root = this.#main;
+    document.body.classList.toggle("gated", !!view.full && !!this.app.status && !this.app.full);
     if (view.full && this.app.status && !this.app.full) root.append(this.#needsToken(view));
     else if (view.full && !this.app.status) return;
     else this.#mounted = view.mount(root, this.app);
@@ -163,7 +179,7 @@ export class PageShell {
     const now = (name: string, arrow: string, tone: string) => { const v = el("strong", { class: tone }); return { v, box: el("div", { class: "tile" }, el("span", { class: "tile-name", text: `${arrow} ${name}` }), v) }; };
     const rx = now("Download", "↓", "rx"), tx = now("Upload", "↑", "tx");
     const box = el("div", { class: "strip-chart" });
-    const strip = el("section", { class: "strip", "aria-label": "Now" }, rx.box, tx.box, box);
+    const strip = el("section", { class: "strip", "aria-label": "Now" }, rx.box, tx.box, box, this.#tiles);
     requestAnimationFrame(() => {
       const chart = rateChart(box, this.app, { label: "Rates of all interfaces", height: 44, compact: true });
       this.app.on("reading", () => {

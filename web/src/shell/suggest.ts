@@ -71,7 +71,7 @@ export function suggest(text: string, values: Values, full: boolean): Suggestion
   if (field && !isOp(last)) return opsOf(field, head, last);
   const owner = fields.find((f) => f.name === before[before.length - 2]);
   if (owner && owner.ops && isOp(before[before.length - 1] ?? "")) return valuesOf(owner, head, last, values);
-  return [...guesses(text, full), ...(word.test(last) ? names(head, last, before, full) : [])].slice(0, 9);
+  return [...(word.test(last) ? names(head, last, before, full) : []), ...guesses(text, full)].slice(0, 9);
 }
 
 /** What a text that is no expression may mean, such as nginx, 443 or 10.0.0.1; nothing where it looks like one. */

@@ -37,15 +37,15 @@ function provider(g: Geo | undefined): string {
 
 const states: Record<string, string> = { ESTABLISHED: "good", LISTEN: "listen", UNCONN: "listen", UNCONNECTED: "listen", SYN_SENT: "wait", SYN_RECV: "wait", CLOSE_WAIT: "warn" };
 
-/** Lengths of bars: what moves a megabyte a second fills three quarters. */
+/** The length of a rate's bar, from 100 B/s to 100 MB/s by powers of ten. */
 export function share(bytesPerSecond: number | undefined): number {
-  return bytesPerSecond ? Math.min(1, Math.log10(1 + bytesPerSecond) / 8) : 0;
+  return bytesPerSecond ? Math.min(1, Math.max(0.03, (Math.log10(bytesPerSecond) - 2) / 6)) : 0;
 }
 
 const seconds = (since: string | undefined) => since ? (Date.now() - Date.parse(since)) / 1000 : -1;
 
 const process: Column<Socket> = {
-  name: "process", title: "Process", width: 150, grow: 1.6, slot: "a",
+  name: "process", title: "Process", width: 150, grow: 1.6, slot: "a", full: true,
   text: (s) => { const [o] = s.owners ?? []; return o ? plain(o.name) : whyNobody(s); },
   sub: (s) => { const all = processes(s); return all.length ? `${all[0]!.pid}${all.length > 1 ? ` +${all.length - 1}` : ""}` : ""; },
   tone: (s) => s.owners?.length ? "strong" : "weak",
@@ -60,7 +60,7 @@ const local: Column<Socket> = {
 
 const remote: Column<Socket> = {
   name: "remote", title: "Remote", width: 150, grow: 1.5, slot: "c",
-  text: (s) => s.remote_port ? endpoint(s.remote_addr, s.remote_port) : "", tone: () => "strong",
+  text: (s) => s.remote_port ? endpoint(s.remote_addr, s.remote_port) : "",
   key: (s) => addressKey(s.remote_addr) + String(s.remote_port ?? 0).padStart(6, "0"),
 };
 
@@ -111,13 +111,13 @@ const more: Column<Socket>[] = [
   number("inode", "Inode", 84, (s) => s.inode, undefined, (n) => n === undefined ? "" : String(n)),
 ];
 
-export const connectionColumns: Column<Socket>[] = [process, proto, state, local, remote, placeColumn, unit, { ...user, hidden: true }, ...rates, ...totals, age, ...more];
+export const connectionColumns: Column<Socket>[] = [process, proto, state, local, remote, placeColumn, unit, { ...user, hidden: true, instead: true, slot: "a" }, ...rates, ...totals, age, ...more];
 
 export const listenerColumns: Column<Socket>[] = [
   { ...local, title: "Address", width: 160, grow: 1.4, slot: "c", tone: () => "strong" },
   { ...number("port", "Port", 68, (s) => s.local_port), hidden: false, downwards: false, slot: "b", text: (s) => s.local_port ? String(s.local_port) : "", tone: () => "strong" },
-  proto, { ...process, sub: process.sub! }, unit, user,
-  { name: "reach", title: "Reach", hint: "from where it can be reached, firewalls aside", width: 120, slot: "d", text: (s) => reach(s), tone: (s) => reach(s) === "this machine" ? "weak" : "", key: (s) => reach(s) },
+  proto, process, unit, { ...user, slot: "d" },
+  { name: "reach", title: "Reach", hint: "from where it can be reached, firewalls aside", width: 120, slot: "a", text: (s) => reach(s), tone: (s) => reach(s) === "this machine" ? "weak" : "", key: (s) => reach(s) },
   { ...number("waiting", "Waiting", 78, (s) => s.state === "LISTEN" ? s.recv_q : undefined, "connections that wait to be accepted"), hidden: false, text: (s) => s.state === "LISTEN" && s.recv_q ? count(s.recv_q) : "" },
   { ...number("backlog", "Backlog", 78, (s) => s.state === "LISTEN" ? s.send_q : undefined, "how many may wait"), hidden: false },
   age, { ...state, hidden: true }, ...more.filter((c) => ["interface", "netns", "inode"].includes(c.name)),

@@ -54,8 +54,8 @@ class TablePage<R> implements Mounted {
   #find = "";
   #box: Mounted;
   #slider: Mounted | null = null;
-  #paused = false;
   #off: (() => void)[] = [];
+  #hold = el("button", { type: "button", class: "quiet", "aria-pressed": "false", title: "Hold the order still (p)", on: { click: () => this.#toggleHold() } }, icon(icons.pause), el("span", { text: "Hold" }));
 
   constructor(private readonly of: TableView<R>, root: HTMLElement, private readonly app: App) {
     const { column, sign } = this.#sort();
@@ -69,7 +69,7 @@ class TablePage<R> implements Mounted {
     this.#box = this.#findIn(tools);
     tools.append(this.#count, this.#buttons());
     if (of.sockets) this.#slider = slider(past, app);
-    this.#off.push(app.on("reading", () => { if (!this.#paused) this.#grid.draw(); }), app.on("past", () => this.#show()), app.on("connection", () => this.#grid.draw()),
+    this.#off.push(app.on("reading", () => this.#grid.draw()), app.on("past", () => this.#show()), app.on("connection", () => this.#grid.draw()),
       app.on("status", () => this.#grid.setColumns(this.#chosen())));
     this.#show();
   }
@@ -88,6 +88,7 @@ class TablePage<R> implements Mounted {
     if (e.key === "/") this.#box.focus!();
     else if (e.key === "Escape" && this.#opened) this.#close(true);
     else if (e.key === "c" && this.#row()) this.#copyRow();
+    else if (e.key === "p") this.#toggleHold();
     else return this.#details?.key?.(e) ?? false;
     return true;
   }
@@ -134,7 +135,7 @@ class TablePage<R> implements Mounted {
   #chosen(): Column<R>[] {
     const names = this.app.param("columns")?.split(",");
     if (names) return this.of.columns.filter((c) => names.includes(c.name));
-    return this.of.columns.filter((c) => !c.hidden && (this.app.full || !c.full) && (this.app.status?.places !== false || c.name !== "place" && c.name !== "provider"));
+    return this.of.columns.filter((c) => (!c.hidden || c.instead && !this.app.full) && (this.app.full || !c.full) && (this.app.status?.places !== false || c.name !== "place" && c.name !== "provider"));
   }
 
   #buttons(): HTMLElement {
@@ -147,7 +148,15 @@ class TablePage<R> implements Mounted {
       { text: "Copy as text", hint: "what is shown, with tabs between", pick: () => void this.#copy(text(this.#grid.columns, this.#grid.rows), `${count(this.#grid.size)} rows`) },
       { text: "Copy as JSON lines", hint: "an object a line", pick: () => void this.#copy(lines(this.#grid.rows), `${count(this.#grid.size)} rows`) },
     ]);
-    return el("div", { class: "buttons" }, columns, save);
+    return el("div", { class: "buttons" }, this.#hold, columns, save);
+  }
+
+  #toggleHold(): void {
+    const held = !this.#grid.held;
+    this.#grid.held = held;
+    this.#hold.setAttribute("aria-pressed", String(held));
+    this.#hold.replaceChildren(icon(held ? icons.play : icons.pause), el("span", { text: held ? "Held" : "Hold" }));
+    this.app.say(held ? "the order is held; numbers go on" : "the order follows again");
   }
 
   #toggle(c: Column<R>): void {

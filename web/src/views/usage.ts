@@ -50,9 +50,9 @@ const trouble = (name: string, title: string, of: (l: Link) => number | undefine
 export const linkColumns: Column<Link>[] = [
   { name: "interface", title: "Interface", width: 140, grow: 1.2, slot: "a", text: (l) => l.counted ? "all interfaces" : plain(l.interface ?? ""), tone: () => "strong", key: (l) => l.counted ? "" : l.interface ?? "" },
   { name: "kind", title: "Kind", width: 100, grow: 1, slot: "c", text: (l) => l.counted ? l.counted.map(plain).join(" + ") : l.kind ?? "", key: (l) => l.kind ?? "" },
-  { name: "state", title: "State", width: 100, text: (l) => l.state ?? "", tone: (l) => l.counted || !l.state ? "" : `dot dot-${l.state === "up" ? "good" : l.state === "unknown" ? "listen" : "off"}`, key: (l) => l.state ?? "" },
+  { name: "state", title: "State", width: 132, text: (l) => (l.state ?? "").replaceAll("_", " "), tone: (l) => l.counted || !l.state ? "" : `dot dot-${l.state === "up" ? "good" : l.state === "unknown" ? "listen" : "off"}`, key: (l) => l.state ?? "" },
   ...rates, ...totals,
   packets("rx_packets", "↓ Packets/s", (l) => l.rx_packets_per_s), packets("tx_packets", "↑ Packets/s", (l) => l.tx_packets_per_s),
   trouble("errors", "Errors", (l) => (l.rx_errors ?? 0) + (l.tx_errors ?? 0)), trouble("dropped", "Dropped", (l) => (l.rx_dropped ?? 0) + (l.tx_dropped ?? 0)),
-  { name: "note", title: "Note", hint: "why it is not in the total", width: 120, grow: 1, text: (l) => l.excluded ? `not in the total: ${l.excluded.replaceAll("_", " ")}` : (l.marks ?? []).join(" "), tone: () => "weak", key: (l) => l.excluded ?? "" },
+  { name: "note", title: "Note", hint: "why it is not in the total", width: 190, grow: 1, text: (l) => l.excluded ? `not counted: ${l.excluded.replaceAll("_", " ")}` : (l.marks ?? []).join(" "), tone: () => "weak", key: (l) => l.excluded ?? "" },
 ];
