@@ -5,9 +5,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sockeye-net/sockeye/geoip"
@@ -58,21 +60,22 @@ type Group struct {
 // lives, also of the part outside of the time asked for, unless they are from totals: those count what was moved in it.
 //
 // Totals are taken where they can answer: by process, unit, host, country or system, over whole months (or days, where the
-// filter is empty), with a filter of nothing but these. They are kept longer than lives.
+// filter is empty) of this process's time zone, with a filter of nothing but these. They are kept longer than lives. What is open
+// is added to them once a minute.
 func (r *Reader) Groups(ctx context.Context, q Query, by By) (all []Group, fromTotals bool, err error) {
 	if all, fromTotals, err = r.totals(ctx, q, by); err != nil || fromTotals {
 		return all, fromTotals, wrap("read", r.path, err)
 	}
 	keys := newKeys(r, ctx, by, q.location())
-	p, err := r.plan(ctx, q, keys.sql())
+	every := q
+	every.Newest = 0
+	p, err := r.plan(ctx, every, keys.sql())
 	switch {
 	case err != nil:
 	case p.exact:
 		err = keys.sum(p)
 	default:
-		all := q
-		all.Newest = 0
-		err = r.Lives(ctx, all, keys.life)
+		err = r.Lives(ctx, every, keys.life)
 	}
 	return keys.sorted(q.Newest), false, wrap("read", r.path, err)
 }
@@ -276,22 +279,27 @@ func (k *keys) add(name string, more Group) {
 
 // sorted are so many of them: the largest, or the last days; 0 is all.
 func (k *keys) sorted(most int) (all []Group) {
-	for _, g := range k.groups {
+	order := slices.SortedFunc(maps.Values(k.groups), bySize)
+	if k.by == ByDay || k.by == ByMonth {
+		order = slices.SortedFunc(maps.Values(k.groups), func(a, b *Group) int { return cmp.Compare(a.Key, b.Key) })
+		if most > 0 {
+			order = order[max(len(order)-most, 0):]
+		}
+	}
+	if most <= 0 {
+		most = len(order)
+	}
+	for _, g := range order[:min(most, len(order))] {
 		all = append(all, *g)
 	}
-	slices.SortFunc(all, func(a, b Group) int {
-		if k.by == ByDay || k.by == ByMonth {
-			return cmp.Compare(a.Key, b.Key)
-		}
-		return cmp.Or(cmp.Compare(b.Bytes.Sent+b.Bytes.Received, a.Bytes.Sent+a.Bytes.Received), cmp.Compare(b.Lives, a.Lives), cmp.Compare(a.Key, b.Key))
-	})
-	switch {
-	case most <= 0 || len(all) <= most:
-		return all
-	case k.by == ByDay || k.by == ByMonth:
-		return all[len(all)-most:]
+	return all
+}
+
+func bySize(a, b *Group) int {
+	if n := cmp.Compare(b.Bytes.Sent+b.Bytes.Received, a.Bytes.Sent+a.Bytes.Received); n != 0 {
+		return n
 	}
-	return all[:most]
+	return cmp.Or(cmp.Compare(b.Lives, a.Lives), strings.Compare(a.Key, b.Key))
 }
 
 // totals answers from totals, where they can.

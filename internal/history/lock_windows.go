@@ -27,12 +27,13 @@ func lock(path string) (*os.File, error) {
 const (
 	errSharing      = syscall.Errno(32)  // ERROR_SHARING_VIOLATION
 	errWriteProtect = syscall.Errno(19)  // ERROR_WRITE_PROTECT
+	errHandleFull   = syscall.Errno(39)  // ERROR_HANDLE_DISK_FULL
 	errDiskFull     = syscall.Errno(112) // ERROR_DISK_FULL
 )
 
 func isReadOnly(err error) bool { return errors.Is(err, errWriteProtect) }
 
-func isNoSpace(err error) bool { return errors.Is(err, errDiskFull) }
+func isNoSpace(err error) bool { return errors.Is(err, errDiskFull) || errors.Is(err, errHandleFull) }
 
 // bootID is not known: no socket of Windows has a cookie that would outlive the recorder.
 func bootID() string { return "" }

@@ -107,10 +107,11 @@ func (s *Store) open() error {
 	if err := touch(s.cfg.Path); err != nil {
 		return err
 	}
-	if err := inspect(s.cfg.Path); err != nil {
+	fresh, checked, err := inspect(s.cfg.Path)
+	if err != nil {
 		return wrap("open", s.cfg.Path, err)
 	}
-	db, err := openWriter(s.cfg.Path)
+	db, err := openWriter(s.cfg.Path, fresh, checked)
 	if err != nil {
 		return wrap("open", s.cfg.Path, err)
 	}
@@ -131,56 +132,66 @@ func touch(path string) error {
 	return f.Close()
 }
 
-// inspect looks whose the file is before anything is done to it: the writer's pragmas alone change one.
-func inspect(path string) error {
+// inspect looks whose the file is, and whether it is whole, before anything is done to it: the writer's pragmas alone change one.
+func inspect(path string) (fresh, checked bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil || info.Size() == 0 {
-		return err
+		return true, true, err
 	}
 	db, err := sql.Open("sqlite", source(path, "ro", readerPragmas))
 	if err != nil {
-		return err
+		return false, false, err
 	}
-	if _, err = ours(context.Background(), db); kindOf(err) == ErrReadOnly {
+	if _, err = ours(background, db); err == nil {
+		err = whole(db)
+	}
+	checked = err == nil
+	if kindOf(err) == ErrReadOnly {
 		err = nil // a recorder was killed, and what it began has to be undone first, which is writing
 	}
-	return errors.Join(err, db.Close())
+	return false, checked, errors.Join(err, db.Close())
 }
 
 // writerPragmas:  In WAL mode a commit is a write to the log: it is there for whoever comes after this process was
 // killed. With synchronous=FULL the log is synced at each commit too, so that it is there after a power cut, if the disk
 // keeps its word; a commit every few seconds makes that cheap (sqlite.org/wal.html, pragma.html#pragma_synchronous).
-// auto_vacuum must come before the first table. cell_size_check and trusted_schema are for files that are not what they were.
-var writerPragmas = []string{"auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(8388608)",
+// cell_size_check and trusted_schema are for files that are not what they were.
+var writerPragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(8388608)",
 	"cell_size_check(ON)", "trusted_schema(OFF)", "cache_size(-16384)", "temp_store(MEMORY)", "busy_timeout(3000)"}
 
-func openWriter(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", source(path, "rwc", writerPragmas)+"&_txlock=immediate")
+// freshPragma has to come before the first table, and is written to the file each time.
+const freshPragma = "auto_vacuum(INCREMENTAL)"
+
+func openWriter(path string, fresh, checked bool) (*sql.DB, error) {
+	pragmas := writerPragmas
+	if fresh {
+		pragmas = append([]string{freshPragma}, pragmas...)
+	}
+	db, err := sql.Open("sqlite", source(path, "rwc", pragmas)+"&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if err := prepare(db); err != nil {
+	if err = migrate(background, db); err == nil && !checked {
+		err = whole(db)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
-// quickCheckBelow bounds the files that are checked as a whole when they are opened: that is a second or so.
+// quickCheckBelow bounds the files that are checked as a whole when they are opened: that is a second or so. What is not found
+// then is found when it is met, and treated the same.
 const quickCheckBelow = 256 << 20
 
-// prepare checks and migrates. What it does not find is found when it is met, and treated the same.
-func prepare(db *sql.DB) error {
-	ctx := context.Background()
-	if err := migrate(ctx, db); err != nil {
-		return err
-	}
-	size, err := sizeOf(ctx, db)
+func whole(db *sql.DB) error {
+	size, err := sizeOf(background, db)
 	if err != nil || size.file > quickCheckBelow {
 		return err
 	}
 	var answer string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil {
+	if err := db.QueryRowContext(background, "PRAGMA quick_check(1)").Scan(&answer); err != nil {
 		return err
 	}
 	if answer != "ok" {

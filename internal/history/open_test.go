@@ -207,6 +207,68 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestCut: of a file that was cut at any page, or in the middle of one, or that has a page of zeros or of another file, nothing is
+// changed unless that is asked for, and then every byte is kept.
+func TestCut(t *testing.T) {
+	whole, err := os.ReadFile(sample(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	if len(whole)%page != 0 {
+		t.Fatal(len(whole))
+	}
+	damaged := 0
+	for at := 0; at < len(whole); at += page {
+		zeros, noise := append([]byte(nil), whole...), append([]byte(nil), whole...)
+		clear(zeros[at : at+page])
+		for i := range noise[at : at+page] {
+			noise[at+i] = byte(i*7 + at)
+		}
+		for _, b := range [][]byte{whole[:at], whole[:at+100], zeros, noise} {
+			if refuses(t, b) {
+				damaged++
+			}
+		}
+	}
+	if damaged < len(whole)/page { // free pages, and those of empty tables, may be missed
+		t.Errorf("%d damages were seen of %d", damaged, len(whole)/page*4)
+	}
+	t.Logf("%d of %d damages were seen when opened", damaged, len(whole)/page*4)
+}
+
+// refuses reports whether opening a damaged file was refused. Then it is as it was, and so is what is set aside.
+func refuses(t *testing.T, b []byte) bool {
+	t.Helper()
+	path, c := newFile(t), &clock{noon}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	same := func(path string) {
+		t.Helper()
+		if after, err := os.ReadFile(path); err != nil || string(after) != string(b) {
+			t.Errorf("%d bytes: the file is not as it was: %d bytes, %v", len(b), len(after), err)
+		}
+	}
+	s, err := Open(Config{Path: path, Now: c.now})
+	if err == nil {
+		shut(t, s)
+		return false
+	}
+	if same(path); errors.Is(err, ErrForeign) { // there is another page in front
+		return true
+	}
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) {
+		t.Errorf("%d bytes: %v", len(b), err)
+	}
+	if s, err = Open(Config{Path: path, Now: c.now, SetAside: true}); err != nil || s.Aside() == "" {
+		t.Fatalf("%d bytes: %v", len(b), err)
+	}
+	same(s.Aside())
+	shut(t, s)
+	return true
+}
+
 func FuzzDamaged(f *testing.F) {
 	whole, err := os.ReadFile(sample(f))
 	if err != nil {

@@ -25,12 +25,16 @@ import (
 	"github.com/sockeye-net/sockeye/watch"
 )
 
-// victim is where the child of TestKilled records to.
-const victim = "SOCKEYE_HISTORY_VICTIM"
+// victim is where the child of TestKilled records to; with victimPace it is that of TestLoss.
+const victim, victimPace = "SOCKEYE_HISTORY_VICTIM", "SOCKEYE_HISTORY_VICTIM_PACE"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(victim); path != "" {
-		if err := suffer(path); err != nil {
+		part := suffer
+		if os.Getenv(victimPace) != "" {
+			part = tick
+		}
+		if err := part(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
@@ -150,6 +154,10 @@ func openAfterKill(t *testing.T, path string) *Store {
 	var answer string
 	if err := s.conn.QueryRowContext(background, "PRAGMA integrity_check").Scan(&answer); err != nil || answer != "ok" {
 		t.Fatalf("integrity: %v %s", err, answer)
+	}
+	mode := 0
+	if err := s.conn.QueryRowContext(background, "PRAGMA auto_vacuum").Scan(&mode); err != nil || mode != 2 {
+		t.Fatalf("pages cannot be given back: %v %d", err, mode)
 	}
 	return s
 }

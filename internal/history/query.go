@@ -121,12 +121,28 @@ func (p *plan) add(text string, args ...any) {
 	p.text, p.args = p.text+text, append(p.args, args...)
 }
 
-// connections adds those that one index finds.
+// connections adds those that one index finds. Where only the newest are wanted, and the condition is all there is to look at,
+// each class of lengths is read backwards until it has given enough.
 func (p *plan) connections(names string, w way, c cond) {
 	c = w.cond.and(c)
-	p.add("SELECT "+names+", 0 AS live FROM w CROSS JOIN connection c INDEXED BY "+w.index+
-		" WHERE c.span = w.span AND c.opened >= w.low AND c.opened < ? AND c.closed >= ? AND ("+c.or("1")+")",
-		append([]any{until(p.q.To), micros(p.q.From)}, c.args...)...)
+	args := append([]any{until(p.q.To), micros(p.q.From)}, c.args...)
+	where := " AND c.opened < ? AND c.closed >= ? AND (" + c.or("1") + ")"
+	if p.q.Newest <= 0 || !p.exact {
+		p.add("SELECT "+names+", 0 AS live FROM w CROSS JOIN connection c INDEXED BY "+w.index+" WHERE c.span = w.span AND c.opened >= w.low"+where, args...)
+		return
+	}
+	for n := range maxSpan + 1 {
+		p.add(fmt.Sprintf("SELECT * FROM (SELECT %s, 0 AS live FROM connection c INDEXED BY %s WHERE c.span = %d AND c.opened >= %d%s ORDER BY c.opened DESC LIMIT %d)",
+			names, w.index, n, earliest(p.q.From, n), where, p.q.Newest), args...)
+	}
+}
+
+// earliest is when a life of a class can have begun that was still there at a time.
+func earliest(from time.Time, span int) int64 {
+	if from.IsZero() || span >= maxSpan {
+		return 0
+	}
+	return max(micros(from)-spanLength(span), 0)
 }
 
 // spans are the classes of lengths, with the earliest beginning that is of interest in each.
@@ -134,14 +150,10 @@ func spans(from time.Time) string {
 	var b strings.Builder
 	b.WriteString("WITH w(span, low) AS (VALUES ")
 	for n := range maxSpan + 1 {
-		low := int64(0)
-		if length := spanLength(n); !from.IsZero() && n < maxSpan {
-			low = max(micros(from)-length, 0)
-		}
 		if n > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "(%d,%d)", n, low)
+		fmt.Fprintf(&b, "(%d,%d)", n, earliest(from, n))
 	}
 	b.WriteString(") ")
 	return b.String()
