@@ -223,7 +223,9 @@ func (h *Hub) leave(v *viewer) {
 		return
 	}
 	g := v.group
-	delete(h.viewers, v)
+	if delete(h.viewers, v); len(h.viewers) == 0 {
+		h.set, h.gone = nil, nil
+	}
 	delete(g.viewers, v)
 	close(v.queue)
 	if len(g.viewers) == 0 {
@@ -353,9 +355,13 @@ func appendStamp(dst []byte, p *picture) []byte {
 
 // frame is an event of a stream (HTML standard, "Server-sent events"). The data has no line feed in it.
 func frame(name string, data []byte) []byte {
-	b := make([]byte, 0, len(data)+len(name)+24)
-	b = append(append(append(b, "event: "...), name...), "\ndata: "...)
+	b := appendFrame(make([]byte, 0, len(data)+len(name)+24), name)
 	return append(append(b, data...), "\n\n"...)
+}
+
+// appendFrame begins one.
+func appendFrame(dst []byte, name string) []byte {
+	return append(append(append(dst, "event: "...), name...), "\ndata: "...)
 }
 
 // seed is of this process: hashes go nowhere else.
@@ -366,7 +372,7 @@ func (h *Hub) advance(c *channel) []byte {
 	w := h.write(c.key.topic, c.key.access)
 	c.whole = nil
 	seq := h.now.seq
-	var set, gone []byte
+	set, gone := h.set[:0], h.gone[:0]
 	h.each(c, w, func(i int) {
 		id, row := w.rows[i].id, w.row(i)
 		hash := maphash.Bytes(seed, row)
@@ -381,7 +387,8 @@ func (h *Hub) advance(c *channel) []byte {
 			gone = appendGone(gone, id)
 		}
 	}
-	if set == nil && gone == nil {
+	h.set, h.gone = set, gone // their memory is for the next one
+	if len(set)+len(gone) == 0 {
 		return nil
 	}
 	return tableFrame(c.key.topic, h.now, false, set, gone)
@@ -390,8 +397,9 @@ func (h *Hub) advance(c *channel) []byte {
 // everything is the frame with all rows.
 func (h *Hub) everything(c *channel) []byte {
 	w := h.write(c.key.topic, c.key.access)
-	var set []byte
+	set := h.set[:0]
 	h.each(c, w, func(i int) { set = appendRow(set, w.rows[i].id, w.row(i)) })
+	h.set = set
 	return tableFrame(c.key.topic, h.now, true, set, nil)
 }
 
@@ -424,12 +432,11 @@ func appendGone(dst []byte, id uint64) []byte {
 }
 
 func tableFrame(t topic, p *picture, all bool, set, gone []byte) []byte {
-	b := appendStamp(make([]byte, 1, len(set)+len(gone)+80), p)
-	b[0] = '{'
+	b := appendFrame(make([]byte, 0, len(set)+len(gone)+128), t.String())
+	b = appendStamp(append(b, '{'), p)
 	if all {
 		b = append(b, `,"all":true`...)
 	}
 	b = append(append(append(b, `,"set":{`...), set...), '}')
-	b = append(append(append(b, `,"gone":[`...), gone...), "]}"...)
-	return frame(t.String(), b)
+	return append(append(append(b, `,"gone":[`...), gone...), "]}\n\n"...)
 }

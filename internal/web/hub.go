@@ -70,6 +70,8 @@ type Hub struct {
 	viewers  map[*viewer]struct{}
 	ended    bool
 
+	set, gone []byte // memory of what frames are made of
+
 	snap  ifstat.Snapshot
 	meter ifstat.Meter
 	base  ifstat.Counters

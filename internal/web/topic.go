@@ -128,20 +128,23 @@ func appendFlow(dst []byte, f *flow) []byte {
 }
 
 func (h *Hub) writeLinks(w *written) {
+	o := newObjects()
 	for i := range h.now.links {
 		r := h.now.links[i]
 		r.Time = h.now.time // one for all, so that what is idle does not change
-		h.object(w, h.ids.links.of(linkKey(&r), h.now.seq), func(o *view.Objects) error { return o.Traffic(&r) })
+		_ = o.Traffic(&r)   // a buffer takes everything
+		o.end(w, h.ids.links.of(linkKey(&r), h.now.seq))
 	}
 }
 
 var usageOf = [topics]watch.By{onProcesses: watch.ByProcess, onUnits: watch.ByUnit, onHosts: watch.ByRemote}
 
 func (h *Hub) writeUsage(w *written, t topic) {
-	by := usageOf[t]
+	by, geo, o := usageOf[t], h.geoColumns(t), newObjects()
 	for i := range h.now.usage[by] {
-		r := h.now.usage[by][i]
-		h.object(w, h.usageID(by, &r), func(o *view.Objects) error { return o.Usage(&h.names, &r, h.geoColumns(t)) })
+		r := &h.now.usage[by][i]
+		_ = o.Usage(&h.names, r, geo) // a buffer takes everything
+		o.end(w, h.usageID(by, r))
 	}
 }
 
@@ -162,25 +165,35 @@ func (h *Hub) usageID(by watch.By, r *view.UsageRow) uint64 {
 	return h.ids.remotes.of(r.Remote, h.now.seq)
 }
 
-// object writes one row through the writer that the commands use, without its time: each table has one.
-func (h *Hub) object(w *written, id uint64, write func(*view.Objects) error) {
-	var b bytes.Buffer
-	o := view.NewObjects(&b, view.Options{Format: view.JSONL}, "")
-	_ = write(o) // a buffer takes everything
-	_ = o.Flush()
-	start := len(w.text)
-	w.text = append(w.text, withoutTime(bytes.TrimSuffix(b.Bytes(), []byte{'\n'}))...)
-	w.rows = append(w.rows, writtenRow{id, start, len(w.text)})
+// objects writes rows through the writer that the commands use.
+type objects struct {
+	*view.Objects
+	b bytes.Buffer
 }
 
-// withoutTime takes the first field out of an object, if it is the time: else every row would change with each reading.
-func withoutTime(object []byte) []byte {
+func newObjects() *objects {
+	o := new(objects)
+	o.Objects = view.NewObjects(&o.b, view.Options{Format: view.JSONL}, "")
+	return o
+}
+
+// end adds the row that was written, without its time: each table has one.
+func (o *objects) end(w *written, id uint64) {
+	_ = o.Flush() // to the buffer
+	start := len(w.text)
+	w.text = appendTimeless(w.text, bytes.TrimSuffix(o.b.Bytes(), []byte{'\n'}))
+	w.rows = append(w.rows, writtenRow{id, start, len(w.text)})
+	o.b.Reset()
+}
+
+// appendTimeless takes the first field out of an object, if it is the time: else every row would change with each reading.
+func appendTimeless(dst, object []byte) []byte {
 	const prefix = `{"time":"`
 	if !bytes.HasPrefix(object, []byte(prefix)) {
-		return object
+		return append(dst, object...)
 	}
 	_, rest, _ := bytes.Cut(object[len(prefix):], []byte(`",`))
-	return append([]byte{'{'}, rest...)
+	return append(append(dst, '{'), rest...)
 }
 
 // eventsJSON is events as JSON with commas between them, without those that do not match.
