@@ -11,22 +11,26 @@ const keptFrames = 16;
 
 /** SocketStore is the table of sockets, the one that is long: its rows are parsed when they are looked at. */
 export class SocketStore extends Store<Socket> {
-  #frames: LazySocket[][] = [];
+  #frames: string[][] = []; // the numbers of their rows, oldest first
+  #seq = 0;
 
   /** Takes the data of a frame, not parsed. */
   takeText(data: string): void {
     const split = splitFrame(data);
     if (!split || split.rows.length < few) return this.take(JSON.parse(data) as Frame<Socket>);
-    const set: [string, Socket][] = split.rows.map(([id, json]) => [id, lazySocket(json)]);
+    const set: [string, Socket][] = split.rows.map(([id, json]) => [id, lazySocket(json, this.#seq)]);
     this.takeRows(split.all, set, split.gone);
-    this.#keep(set);
+    this.#keep(split.rows.map(([id]) => id));
   }
 
   // A row keeps the text of its whole frame in memory: those that have not changed since are parsed, and let it go.
-  #keep(set: [string, Socket][]): void {
-    this.#frames.push(set.map(([, s]) => s as unknown as LazySocket));
-    if (this.#frames.length <= keptFrames) return;
-    const live = new Set<unknown>(this.rows.values());
-    for (const s of this.#frames.shift()!) if (!s.parsed && live.has(s)) s.whole();
+  #keep(ids: string[]): void {
+    this.#frames.push(ids);
+    const old = ++this.#seq - keptFrames;
+    if (old < 0) return;
+    for (const id of this.#frames.shift()!) {
+      const s: unknown = this.rows.get(id);
+      if (s instanceof LazySocket && s.frame <= old) s.whole();
+    }
   }
 }

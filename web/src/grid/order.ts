@@ -1,7 +1,7 @@
 /** What rows are sorted by. All rows of one column have the same kind. */
 export type Key = string | number;
 
-export interface Entry<R> { id: string; row: R; key: Key; dead: boolean }
+export interface Entry<R> { id: string; row: R; key: Key; away: boolean }
 
 /**
  * Order keeps the rows of a table sorted. A reading moves only those whose key has changed: they are sorted among themselves and
@@ -10,7 +10,7 @@ export interface Entry<R> { id: string; row: R; key: Key; dead: boolean }
 export class Order<R> {
   list: Entry<R>[] = [];
   #byId = new Map<string, Entry<R>>();
-  #dead = 0; // entries of the list that are elsewhere now, or gone
+  #away = 0; // entries of the list that belong elsewhere now, or are gone
 
   constructor(private readonly shows: (row: R) => boolean, private key: (row: R) => Key, private sign: 1 | -1) {}
 
@@ -25,7 +25,7 @@ export class Order<R> {
   /** Takes all rows anew. */
   reset(rows: ReadonlyMap<string, R>): void {
     this.list = [];
-    this.#dead = 0;
+    this.#away = 0;
     this.#byId.clear();
     for (const [id, row] of rows) if (this.shows(row)) this.#add(id, row, this.key(row), this.list);
     this.list.sort(this.#compare);
@@ -36,9 +36,10 @@ export class Order<R> {
     const moved: Entry<R>[] = [];
     for (const id of gone) this.#drop(id);
     for (const id of set) this.#put(id, rows.get(id), moved);
-    if (moved.length === 0 && this.#dead === 0) return false;
-    const stay = this.#dead ? this.list.filter((e) => !e.dead) : this.list;
-    this.#dead = 0;
+    if (moved.length === 0 && this.#away === 0) return false;
+    const stay = this.#away ? this.list.filter((e) => !e.away) : this.list;
+    this.#away = 0;
+    for (const e of moved) e.away = false;
     this.list = merge(stay, moved.sort(this.#compare), this.#compare);
     return true;
   }
@@ -71,16 +72,16 @@ export class Order<R> {
     if (row === undefined || !this.shows(row)) return this.#drop(id);
     const old = this.#byId.get(id);
     const key = this.key(row);
-    if (old && old.key === key) {
-      old.row = row;
-      return;
-    }
-    if (old) this.#kill(old);
-    this.#add(id, row, key, moved);
+    if (!old) return this.#add(id, row, key, moved);
+    old.row = row;
+    if (old.key === key) return;
+    old.key = key;
+    if (!old.away) moved.push(old);
+    this.#takeAway(old);
   }
 
   #add(id: string, row: R, key: Key, to: Entry<R>[]): void {
-    const e = { id, row, key, dead: false };
+    const e = { id, row, key, away: false };
     this.#byId.set(id, e);
     to.push(e);
   }
@@ -88,13 +89,13 @@ export class Order<R> {
   #drop(id: string): void {
     const e = this.#byId.get(id);
     if (!e) return;
-    this.#kill(e);
+    this.#takeAway(e);
     this.#byId.delete(id);
   }
 
-  #kill(e: Entry<R>): void {
-    e.dead = true;
-    this.#dead++;
+  #takeAway(e: Entry<R>): void {
+    e.away = true;
+    this.#away++;
   }
 
   // What is equal stands in the order it came, whichever way the column is sorted.

@@ -7,13 +7,13 @@ const fields: (keyof Socket)[] = [
   "tx_bytes_per_s", "since",
 ];
 
-/** LazySocket is a socket that is parsed when somebody looks at it. What every row is asked for at each reading is read from the text. */
+/** LazySocket is a socket that is parsed when somebody looks at it, of the frame of that number. What every row is asked for at each reading is read from the text. */
 export class LazySocket {
   #text: string | null;
   #whole: Socket | null = null;
   #state: string | undefined;
 
-  constructor(json: string) { this.#text = json; }
+  constructor(json: string, readonly frame: number) { this.#text = json; }
 
   /** The socket, parsed. The text, which keeps the whole frame in memory, is let go. */
   whole(): Socket {
@@ -23,8 +23,6 @@ export class LazySocket {
     }
     return this.#whole;
   }
-
-  get parsed(): boolean { return this.#whole !== null; }
 
   get state(): string {
     if (this.#state === undefined) this.#state = (this.#text !== null ? textOf(this.#text, '"state":"') : undefined) ?? this.whole().state;
@@ -64,4 +62,4 @@ for (const f of fields) {
 }
 
 /** A socket as a row of the store. */
-export function lazySocket(json: string): Socket { return new LazySocket(json) as unknown as Socket; }
+export function lazySocket(json: string, frame = 0): Socket { return new LazySocket(json, frame) as unknown as Socket; }
