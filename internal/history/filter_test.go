@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -197,6 +198,43 @@ func TestFilterAsSQL(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// TestPaused: a reader that is kept waiting lets go of the file, so that the log can begin anew, and goes on without leaving out
+// or repeating anything.
+func TestPaused(t *testing.T) {
+	path := variety(t)
+	r := reader(t, path)
+	want := chosen(t, r, Query{}, "proto tcp")
+	r.patience = time.Millisecond
+	var got []string
+	q, writer, n := Query{Names: new(view.Names)}, open(t, path, &clock{noon}), 0
+	defer shut(t, writer)
+	q.Filter = filter(t, "proto tcp", q.Names)
+	err := r.Lives(context.Background(), q, func(l *Life) error {
+		got = append(got, nameOf(l))
+		if n++; n%9 != 0 {
+			return nil
+		}
+		for begun := time.Now(); ; time.Sleep(2 * time.Millisecond) {
+			_, err := writer.delete(fmt.Sprintf("INSERT INTO gap(time, lost, why) VALUES (%d, 0, '')", n))
+			var busy, log, moved int
+			err = errors.Join(err, writer.conn.QueryRowContext(background, "PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &log, &moved))
+			if err != nil || time.Since(begun) > 10*time.Second {
+				return fmt.Errorf("the log is in use: %w", err)
+			}
+			if busy == 0 {
+				return nil
+			}
+		}
+	})
+	if err != nil || !slices.Equal(sortedCopy(want), sortedCopy(got)) {
+		t.Errorf("%d lives of %d (%v): %s", len(got), len(want), err, firstDifference(want, got))
+	}
+	stop := errors.New("stop")
+	if err := r.Lives(context.Background(), q, func(*Life) error { time.Sleep(5 * time.Millisecond); return stop }); err != stop {
+		t.Error(err)
 	}
 }
 

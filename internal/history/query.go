@@ -38,7 +38,7 @@ func (r *Reader) Lives(ctx context.Context, q Query, yield func(*Life) error) er
 	if q.Newest > 0 {
 		return r.newest(ctx, p, yield)
 	}
-	return r.run(ctx, p, p.text+" ORDER BY opened", yield)
+	return r.forward(ctx, p, yield)
 }
 
 // newest reads backwards, and tells forwards.
@@ -76,6 +76,9 @@ type plan struct {
 	args  []any
 	exact bool  // the condition says all that the filter says
 	alive int64 // when the recorder was last known to live
+
+	at int64    // when the life began that was told last
+	id identity // which it was
 }
 
 // plan makes the query that finds the rows. key is an expression that is wanted instead of the row, if not empty.
@@ -197,6 +200,7 @@ func (r *Reader) run(ctx context.Context, p *plan, text string, yield func(*Life
 		if !p.exact && !p.q.Filter.Match(&l.Socket) {
 			continue
 		}
+		p.at, p.id = s.row.opened, s.row.identity()
 		if err := yield(l); err != nil {
 			return err
 		}

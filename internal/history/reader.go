@@ -25,6 +25,8 @@ type Reader struct {
 	db   *sql.DB
 	zone *time.Location // of totals
 
+	patience time.Duration
+
 	mu        sync.Mutex
 	fresh     time.Time // since when dictionaries are remembered
 	lookups   map[string]*sql.Stmt
@@ -81,7 +83,7 @@ func openReader(path, mode string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{path: path, db: db, zone: time.Local, lookups: make(map[string]*sql.Stmt)}
+	r := &Reader{path: path, db: db, zone: time.Local, patience: patience, lookups: make(map[string]*sql.Stmt)}
 	r.forget()
 	if err := r.check(context.Background()); err != nil {
 		return nil, errors.Join(err, db.Close())
