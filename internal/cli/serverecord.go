@@ -73,7 +73,6 @@ type recording struct {
 	recall *recall
 	store  *history.Store // that Open has given and nobody records into yet
 	source atomic.Pointer[web.Feed]
-	retry  time.Duration
 
 	life context.Context
 	stop context.CancelFunc
@@ -83,8 +82,11 @@ type recording struct {
 	trouble error     // what keeps it from recording or from writing
 }
 
-// recordRetry is how long after a failure it is tried again to record.
-const recordRetry = 30 * time.Second
+// How long after a failure it is tried again to record: twice as long each time, up to a bound.
+const (
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+)
 
 // maxHeld is how many events wait for a disk that is slow.
 const maxHeld = 100_000
@@ -94,7 +96,7 @@ func (e *Env) openRecording(f *serveFlags) (*recording, error) {
 	if f.record.none {
 		return nil, nil
 	}
-	r := &recording{env: e, flags: f, path: f.record.file, host: e.Hostname(), retry: recordRetry, recall: newRecall(e.Details)}
+	r := &recording{env: e, flags: f, path: f.record.file, host: e.Hostname(), recall: newRecall(e.Details)}
 	r.life, r.stop = context.WithCancel(context.Background())
 	if r.path == "" {
 		files := history.Files(e.Getenv)
@@ -165,7 +167,7 @@ func (r *recording) end() { r.stop() }
 
 // run records until end, whatever goes wrong.
 func (r *recording) run() {
-	for {
+	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
 		err := r.record(r.life)
 		if r.life.Err() != nil {
 			if err != nil {
@@ -177,7 +179,7 @@ func (r *recording) run() {
 		if errors.Is(err, history.ErrNewer) || errors.Is(err, history.ErrForeign) { // which do not pass
 			return
 		}
-		_ = wait(r.life, time.Now().Add(r.retry)) // record looks why
+		_ = wait(r.life, time.Now().Add(pause)) // record looks why
 	}
 }
 

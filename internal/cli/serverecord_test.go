@@ -3,11 +3,13 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -210,6 +212,50 @@ func TestServeHistoryTrouble(t *testing.T) {
 	first.ask("stop")
 	<-first.done
 	first.done <- 0
+	second.untilRecorded(t, "/api/history/span", `"recording":true`)
+	if text := second.ask("status"); strings.Contains(text, "nothing is recorded") || !strings.Contains(text, "recording for") {
+		t.Errorf("status when the first has ended: %s", text)
+	}
+}
+
+// TestServeNowhere: a place that cannot be written keeps nobody from serving.
+func TestServeNowhere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serveWith(t, map[string]string{"SOCKEYE_HISTORY": filepath.Join(file, "folder", "h.db")})
+	if code, body := s.get(t, "/api/sockets"); code != 200 || !strings.Contains(body, "nothing is recorded: ") {
+		t.Errorf("%d %.300s", code, body)
+	}
+	if code, body := s.get(t, "/api/history/connections"); code != http.StatusServiceUnavailable || !strings.Contains(body, "h.db") {
+		t.Errorf("%d %s", code, body)
+	}
+	if !strings.Contains(s.errs.String(), "sockeye: note: nothing is recorded: ") {
+		t.Errorf("it says %s", s.errs)
+	}
+}
+
+// TestPastBroken: a question whose client has gone is broken off.
+func TestPastBroken(t *testing.T) {
+	e := realEnv(io.Discard, io.Discard)
+	p := &past{e, &recording{env: e, path: recorded(t)}}
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, path := range []string{"connections", "groups", "news", "interfaces", "listeners"} {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/api/history/"+path+"?from=2026-03-01&to=2026-03-05", nil))
+		if w.Code != 200 || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	cancel()
+	for _, path := range []string{"connections", "groups", "news", "interfaces", "listeners"} {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/api/history/"+path, nil))
+		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "too long") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
 }
 
 // inFolder makes the folder of a file.
