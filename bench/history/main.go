@@ -32,18 +32,23 @@ func main() {
 	rate := flag.Int("rate", 500, "connections a second")
 	dir := flag.String("dir", "", "where the files are made; default: a temporary folder")
 	table := flag.String("table", "", "a month's table to ask: it is kept, and made with -n where it is not there; default: one that is deleted")
+	live := flag.Int("real", 0, "record the connections of a process that makes them for so many seconds, and nothing else; best in a network namespace")
 	hours := flag.Float64("hours", 0, "simulate so many hours of a busy server, and nothing else")
 	open := flag.Int("open", 10_000, "connections that such a server has open")
 	size := flag.Int64("size", 1<<30, "bytes that its history may take")
 	flag.Parse()
-	if *hours > 0 {
-		if err := runDay(*dir, *seed, *hours, *open, *rate, *size); err != nil {
-			fmt.Fprintln(os.Stderr, "history:", err)
-			os.Exit(1)
-		}
-		return
+	var err error
+	switch text := os.Getenv(loadEnv); {
+	case text != "":
+		err = makeLoad(text)
+	case *live > 0:
+		err = recordReal(*dir, *live, *open, *rate)
+	case *hours > 0:
+		err = runDay(*dir, *seed, *hours, *open, *rate, *size)
+	default:
+		err = measure(*n, *seed, *rounds, *seconds, *rate, *dir, *table)
 	}
-	if err := measure(*n, *seed, *rounds, *seconds, *rate, *dir, *table); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "history:", err)
 		os.Exit(1)
 	}

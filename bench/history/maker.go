@@ -101,8 +101,9 @@ func (m *maker) listener() {
 }
 
 func places(a netip.Addr) *geoip.Location {
-	b := a.As4()
-	return &geoip.Location{Addr: a, ISO: string([]byte{'A' + b[3]%20, 'A' + b[2]%10}), Country: fmt.Sprint("country ", b[3]%20), ASN: 64500 + uint32(b[2]), Source: "made"}
+	b := a.As16()
+	b2, b3 := b[14], b[15]
+	return &geoip.Location{Addr: a, ISO: string([]byte{'A' + b3%20, 'A' + b2%10}), Country: fmt.Sprint("country ", b3%20), ASN: 64500 + uint32(b2), Source: "made"}
 }
 
 func details(p *netstat.Process) (netstat.Details, error) {
