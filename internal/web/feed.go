@@ -31,6 +31,7 @@ type fed struct {
 	report watch.Report
 	flows  []watch.Flow
 	rows   []netstat.Socket
+	owners []netstat.Owner // of the rows
 	lost   uint64
 }
 
@@ -82,9 +83,15 @@ func (f *Feed) take(w Watcher, r *watch.Report) {
 
 // copyFlows keeps the sockets in one array, to which the flows point when it is whole.
 func (n *fed) copyFlows(w Watcher) {
-	n.flows, n.rows = n.flows[:0], n.rows[:0]
+	clear(n.owners)
+	n.flows, n.rows, n.owners = n.flows[:0], n.rows[:0], n.owners[:0]
 	w.Flows(func(f *watch.Flow) bool {
-		n.flows, n.rows = append(n.flows, *f), append(n.rows, copySocket(f.Socket))
+		s := *f.Socket
+		ownStrings(&s)
+		from := len(n.owners)
+		n.owners = append(n.owners, s.Owners...)
+		s.Owners = n.owners[from:len(n.owners):len(n.owners)]
+		n.flows, n.rows = append(n.flows, *f), append(n.rows, s)
 		return true
 	})
 	for i := range n.flows {
@@ -151,11 +158,12 @@ func (f *Feed) give() *watch.Report {
 	last := f.given
 	f.given = f.next
 	clear(last.report.Events)
-	f.next = fed{report: watch.Report{Events: last.report.Events[:0]}, flows: last.flows[:0], rows: last.rows[:0]}
+	f.next = fed{report: watch.Report{Events: last.report.Events[:0]}, flows: last.flows[:0], rows: last.rows[:0], owners: last.owners[:0]}
 	g := &f.given
 	if g.report.Elapsed == 0 { // the flows are those of the reading before
 		g.flows, f.next.flows = last.flows, g.flows[:0]
 		g.rows, f.next.rows = last.rows, g.rows[:0]
+		g.owners, f.next.owners = last.owners, g.owners[:0]
 	}
 	if g.lost > 0 {
 		g.report.Events = append(g.report.Events, watch.Event{Kind: watch.Overflow, Source: watch.FromReading, Time: g.report.Time, Lost: g.lost})

@@ -68,3 +68,39 @@ func TestFeed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFeedBegins: recording begins with the first reading, whose report is not lost, nor what came before it; what is there when
+// the context ends is still given.
+func TestFeedBegins(t *testing.T) {
+	f := NewFeed(10)
+	take := f.Tap().Report
+	w := &fewFlows{sockets: []netstat.Socket{{Local: netip.MustParseAddrPort("10.0.0.1:1"), Owners: []netstat.Owner{{FD: 7}}}}}
+	take(w, &watch.Report{Time: time.Unix(1, 0), Events: []watch.Event{{Kind: watch.Opened, Lost: 1}}})
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := f.Begin(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("before a reading it begins: %v", err)
+	}
+	go take(w, &watch.Report{Time: time.Unix(2, 0), Elapsed: time.Second, Events: []watch.Event{{Kind: watch.Closed, Lost: 2}}})
+	if err := f.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var fd int32
+	f.Flows(func(fl *watch.Flow) bool { fd = fl.Socket.Owners[0].FD; return true })
+	if fd != 7 {
+		t.Errorf("the first reading is not there: descriptor %d", fd)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	r, err := f.Next(ended)
+	if err != nil || len(r.Events) != 2 || r.Events[0].Lost != 1 || r.Events[1].Lost != 2 {
+		t.Errorf("%v %+v", err, r)
+	}
+	take(w, &watch.Report{Time: time.Unix(3, 0), Elapsed: time.Second})
+	if r, err := f.Next(ended); err != nil || r.Elapsed != time.Second {
+		t.Errorf("what came before the end: %v %+v", err, r)
+	}
+	if _, err := f.Next(ended); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
