@@ -1,8 +1,10 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -41,8 +43,9 @@ type emptySpan struct {
 	Gaps      []struct{} `json:"gaps"`
 }
 
-// past has the recorder's side answer, in its turn and for a limited time. It is broken off when the client goes.
-func (s *Server) past(w http.ResponseWriter, r *http.Request, _ grant) {
+// past has the recorder's side answer, in its turn and for a limited time, into memory: a client who reads slowly holds up nobody.
+// It is broken off when the client goes.
+func (s *Server) past(w http.ResponseWriter, r *http.Request, g grant) {
 	switch {
 	case s.cfg.Past == nil && r.URL.Path == "/api/history/span":
 		writeJSON(w, http.StatusOK, emptySpan{Sessions: []struct{}{}, Gaps: []struct{}{}})
@@ -51,14 +54,37 @@ func (s *Server) past(w http.ResponseWriter, r *http.Request, _ grant) {
 		fail(w, http.StatusNotFound, errNoPast)
 		return
 	}
+	a := &recollection{header: make(http.Header), code: http.StatusOK}
+	if !s.recall(a, r) || !s.sending.begin(g.access, a.Len()) {
+		fail(w, http.StatusServiceUnavailable, errBusy)
+		return
+	}
+	defer s.sending.end(g.access, a.Len())
+	maps.Copy(w.Header(), a.header)
+	w.WriteHeader(a.code)
+	_, _ = w.Write(a.Bytes()) // to a client that has gone there is nothing to say
+}
+
+// recall waits for its turn, and reports whether that came.
+func (s *Server) recall(a *recollection, r *http.Request) bool {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
 	select {
 	case s.asking <- struct{}{}:
 		defer func() { <-s.asking }()
 	case <-ctx.Done():
-		fail(w, http.StatusServiceUnavailable, errBusy)
-		return
+		return false
 	}
-	s.cfg.Past.ServeHTTP(w, r.WithContext(ctx))
+	s.cfg.Past.ServeHTTP(a, r.WithContext(ctx))
+	return true
 }
+
+// recollection is an answer in memory.
+type recollection struct {
+	header http.Header
+	code   int
+	bytes.Buffer
+}
+
+func (a *recollection) Header() http.Header  { return a.header }
+func (a *recollection) WriteHeader(code int) { a.code = code }
