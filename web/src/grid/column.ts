@@ -7,6 +7,7 @@ export interface Column<R> {
   hint?: string;
   width: number; // pixels at least
   grow?: number; // its share of the room that is left; absent is none
+  spare?: number; // where there is no room for all, those with the greatest number go first; absent stays
   end?: boolean; // numbers stand at the right
   hidden?: boolean; // until it is chosen
   full?: boolean; // it is empty without the token, and not shown then
@@ -24,4 +25,23 @@ export interface Column<R> {
   key(row: R): Key;
   /** The exact value, for CSV; absent is the text. */
   value?(row: R): string | number | undefined;
+}
+
+/** Pixels beside the columns of a row: style/grid.css. */
+export const sides = 24;
+
+/** How wide columns are at least. */
+export function least<R>(columns: Column<R>[]): number {
+  return columns.reduce((sum, c) => sum + c.width, sides);
+}
+
+/** Those columns for which there is room; never less than those that stay. */
+export function fitting<R>(columns: Column<R>[], room: number): Column<R>[] {
+  let list = columns;
+  while (least(list) > room) {
+    const goes = list.reduce<Column<R> | null>((most, c) => c.spare && c.spare > (most?.spare ?? 0) ? c : most, null);
+    if (!goes) break;
+    list = list.filter((c) => c !== goes);
+  }
+  return list;
 }

@@ -1,4 +1,4 @@
-import type { Column } from "./column.ts";
+import { fitting, least, type Column } from "./column.ts";
 import { Order } from "./order.ts";
 import { RowView } from "./row.ts";
 import { el } from "../dom.ts";
@@ -7,6 +7,7 @@ import type { Change, Table } from "../interface.ts";
 export interface GridOptions<R> {
   label: string;
   columns: Column<R>[]; // that are shown
+  all?: boolean; // even where there is no room for all of them
   sort: { column: Column<R>; sign: 1 | -1 };
   shows?: (row: R) => boolean;
   dim?: (row: R) => boolean;
@@ -38,7 +39,8 @@ export class Grid<R> {
   #empty = el("div", { class: "grid-empty", hidden: true });
   #rows: RowView<R>[] = [];
   #order: Order<R>;
-  #columns: Column<R>[];
+  #chosen: Column<R>[]; // what is to be shown
+  #columns: Column<R>[] = []; // of these, what there is room for
   #table: Table<R> | null = null;
   #off: (() => void)[] = [];
   #frame = 0;
@@ -49,12 +51,12 @@ export class Grid<R> {
   #held = false;
 
   constructor(private readonly options: GridOptions<R>) {
-    this.#columns = options.columns;
+    this.#chosen = options.columns;
     this.#order = new Order(options.shows ?? (() => true), options.sort.column.key, options.sort.sign);
     this.element = el("div", { class: "grid", role: "grid", tabindex: 0, "aria-label": options.label },
       el("div", { role: "rowgroup", class: "grid-top" }, this.#head), this.#body, this.#empty);
     this.#listen();
-    this.setColumns(options.columns);
+    this.#fit();
   }
 
   /** Shows the rows of a table from now on. */
@@ -65,11 +67,22 @@ export class Grid<R> {
     this.#changed({ all: true, set: [], gone: [] });
   }
 
-  setColumns(columns: Column<R>[]): void {
+  /** Shows these columns; all of them, whether there is room or not, where the viewer chose them. */
+  setColumns(columns: Column<R>[], all: boolean): void {
+    this.#chosen = columns;
+    this.options.all = all;
+    this.#columns = [];
+    this.#fit();
+  }
+
+  #fit(): void {
+    const room = narrow.matches || this.options.all ? Infinity : this.element.clientWidth || Infinity;
+    const columns = fitting(this.#chosen, room);
+    if (columns.length === this.#columns.length && columns.every((c, i) => c === this.#columns[i])) return;
     this.#columns = columns;
     this.element.setAttribute("aria-colcount", String(columns.length));
     this.element.style.setProperty("--columns", columns.map(track).join(" "));
-    this.element.style.setProperty("--least", `${columns.reduce((sum, c) => sum + c.width, 0) + 24}px`);
+    this.element.style.setProperty("--least", `${least(columns)}px`);
     this.#body.replaceChildren();
     this.#rows = [];
     this.#drawHead();
@@ -105,7 +118,7 @@ export class Grid<R> {
 
   get rows(): R[] { return this.#order.list.map((e) => e.row); }
   get size(): number { return this.#order.list.length; }
-  get columns(): Column<R>[] { return this.#columns; }
+  get columns(): Column<R>[] { return this.#chosen; }
   get active(): string | null { return this.#active; }
 
   /** Draws with the next frame. */
@@ -130,8 +143,8 @@ export class Grid<R> {
     this.draw();
   }
 
-  #watch = new ResizeObserver(() => this.draw());
-  #resized = () => { this.#rows = []; this.#body.replaceChildren(); this.draw(); };
+  #watch = new ResizeObserver(() => { this.#fit(); this.draw(); });
+  #resized = () => { this.#fit(); this.#rows = []; this.#body.replaceChildren(); this.draw(); };
 
   #listen(): void {
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });

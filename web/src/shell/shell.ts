@@ -1,6 +1,7 @@
 import { totalLink, type App } from "../app.ts";
 import type { Mounted, View } from "../interface.ts";
 import { el, icon } from "../dom.ts";
+import { ApiError } from "../net/api.ts";
 import { clock, count, duration, plain, rate } from "../format.ts";
 import { rateChart } from "../charts/index.ts";
 import { askToken, help } from "./dialog.ts";
@@ -164,7 +165,8 @@ export class PageShell {
     if (!lost) return;
     const last = time ? ` What is shown is from ${clock(time)}, ${duration((Date.now() - time.getTime()) / 1000)} ago.` : "";
     const again = Math.max(0, Math.ceil((lost.again - Date.now()) / 1000));
-    const text = `The server does not answer (${plain(lost.error.message)}).${last} Trying again${again ? ` in ${again} s` : ""} …`;
+    const why = lost.error instanceof ApiError ? ` (${plain(lost.error.message)})` : ""; // a browser says "Failed to fetch" for all else
+    const text = `The server does not answer${why}.${last} Trying again${again ? ` in ${again} s` : ""} …`;
     if (this.#banner.textContent !== text) this.#banner.textContent = text;
   }
 

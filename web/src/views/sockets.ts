@@ -54,7 +54,7 @@ const process: Column<Socket> = {
 };
 
 const local: Column<Socket> = {
-  name: "local", title: "Local", width: 150, grow: 1.3, slot: "d",
+  name: "local", title: "Local", width: 148, grow: 1.3, spare: 2, slot: "d",
   text: (s) => endpoint(s.local_addr, s.local_port), key: (s) => addressKey(s.local_addr) + String(s.local_port ?? 0).padStart(6, "0"),
 };
 
@@ -65,18 +65,18 @@ const remote: Column<Socket> = {
 };
 
 const state: Column<Socket> = {
-  name: "state", title: "State", width: 118, text: (s) => s.state.toLowerCase().replaceAll("_", " "), tone: (s) => `dot dot-${states[s.state] ?? "off"}`, key: (s) => s.state,
+  name: "state", title: "State", width: 114, spare: 1, text: (s) => s.state.toLowerCase().replaceAll("_", " "), tone: (s) => `dot dot-${states[s.state] ?? "off"}`, key: (s) => s.state,
   value: (s) => s.state,
 };
 
-const proto: Column<Socket> = { name: "proto", title: "Proto", width: 56, text: (s) => s.proto + (s.family === 6 ? "6" : ""), tone: () => "weak", key: (s) => s.proto + s.family };
+const proto: Column<Socket> = { name: "proto", title: "Proto", width: 54, spare: 4, text: (s) => s.proto + (s.family === 6 ? "6" : ""), tone: () => "weak", key: (s) => s.proto + s.family };
 
-const user: Column<Socket> = { name: "user", title: "User", width: 84, text: (s) => plain(s.user ?? (s.uid === undefined ? "" : String(s.uid))), key: (s) => s.user ?? "\uffff" };
+const user: Column<Socket> = { name: "user", title: "User", width: 84, spare: 3, text: (s) => plain(s.user ?? (s.uid === undefined ? "" : String(s.uid))), key: (s) => s.user ?? "\uffff" };
 
-const unit: Column<Socket> = { name: "unit", title: "Unit", hint: "systemd unit, container or service", width: 120, grow: 1, full: true, text: (s) => plain(s.module ?? ""), key: (s) => s.module ?? "\uffff" };
+const unit: Column<Socket> = { name: "unit", title: "Unit", hint: "systemd unit, container or service", width: 96, grow: 1, spare: 6, full: true, text: (s) => plain(s.module ?? ""), key: (s) => s.module ?? "\uffff" };
 
 const age: Column<Socket> = {
-  name: "since", title: "Open", hint: "how long it is open, where that is known", width: 92, end: true, downwards: false,
+  name: "since", title: "Open", hint: "how long it is open, where that is known", width: 88, end: true, spare: 7,
   text: (s) => s.since ? duration(seconds(s.since)) : "", tone: () => "weak", key: (s) => s.since ? -Date.parse(s.since) : 0, value: (s) => s.since,
 };
 
@@ -88,11 +88,11 @@ const rates: Column<Socket>[] = [
 ];
 
 const totals: Column<Socket>[] = [
-  { name: "received", title: "Received", width: 84, end: true, downwards: true, text: (s) => bytes(s.rx_bytes), key: (s) => s.rx_bytes ?? -1, value: (s) => s.rx_bytes },
-  { name: "sent", title: "Sent", width: 84, end: true, downwards: true, text: (s) => bytes(s.tx_bytes), key: (s) => s.tx_bytes ?? -1, value: (s) => s.tx_bytes },
+  { name: "received", title: "Received", width: 80, spare: 9, end: true, downwards: true, text: (s) => bytes(s.rx_bytes), key: (s) => s.rx_bytes ?? -1, value: (s) => s.rx_bytes },
+  { name: "sent", title: "Sent", width: 80, spare: 8, end: true, downwards: true, text: (s) => bytes(s.tx_bytes), key: (s) => s.tx_bytes ?? -1, value: (s) => s.tx_bytes },
 ];
 
-const placeColumn: Column<Socket> = { name: "place", title: "Place", width: 110, grow: 1, text: (s) => place(s.geo), key: (s) => place(s.geo) || "\uffff" };
+const placeColumn: Column<Socket> = { name: "place", title: "Place", width: 104, grow: 1, spare: 5, text: (s) => place(s.geo), key: (s) => place(s.geo) || "\uffff" };
 
 const number = (name: string, title: string, width: number, of: (s: Socket) => number | undefined, hint?: string, text: (n: number | undefined) => string = count): Column<Socket> => (
   { name, title, width, end: true, downwards: true, hidden: true, text: (s) => text(of(s)), key: (s) => of(s) ?? -1, value: of, ...(hint ? { hint } : {}) }
@@ -114,12 +114,12 @@ const more: Column<Socket>[] = [
 export const connectionColumns: Column<Socket>[] = [process, proto, state, local, remote, placeColumn, unit, { ...user, hidden: true, instead: true, slot: "a" }, ...rates, ...totals, age, ...more];
 
 export const listenerColumns: Column<Socket>[] = [
-  { ...local, title: "Address", width: 160, grow: 1.4, slot: "c", tone: () => "strong" },
-  { ...number("port", "Port", 68, (s) => s.local_port), hidden: false, downwards: false, slot: "b", text: (s) => s.local_port ? String(s.local_port) : "", tone: () => "strong" },
-  proto, process, unit, { ...user, slot: "d" },
-  { name: "reach", title: "Reach", hint: "from where it can be reached, firewalls aside", width: 120, slot: "a", text: (s) => reach(s), tone: (s) => reach(s) === "this machine" ? "weak" : "", key: (s) => reach(s) },
-  { ...number("waiting", "Waiting", 78, (s) => s.state === "LISTEN" ? s.recv_q : undefined, "connections that wait to be accepted"), hidden: false, text: (s) => s.state === "LISTEN" && s.recv_q ? count(s.recv_q) : "" },
-  { ...number("backlog", "Backlog", 78, (s) => s.state === "LISTEN" ? s.send_q : undefined, "how many may wait"), hidden: false },
+  { ...local, title: "Address", width: 160, grow: 1.4, slot: "a", tone: () => "strong" },
+  { ...number("port", "Port", 68, (s) => s.local_port), hidden: false, downwards: false, text: (s) => s.local_port ? String(s.local_port) : "", tone: () => "strong" },
+  { ...proto, slot: "e" }, { ...process, slot: "c" }, unit, user,
+  { name: "reach", title: "Reach", hint: "from where it can be reached, firewalls aside", width: 120, spare: 1, slot: "d", text: (s) => reach(s), tone: (s) => reach(s) === "this machine" ? "weak" : "", key: (s) => reach(s) },
+  { ...number("waiting", "Waiting", 78, (s) => s.state === "LISTEN" ? s.recv_q : undefined, "connections that wait to be accepted"), hidden: false, spare: 8, text: (s) => s.state === "LISTEN" && s.recv_q ? count(s.recv_q) : "" },
+  { ...number("backlog", "Backlog", 78, (s) => s.state === "LISTEN" ? s.send_q : undefined, "how many may wait"), hidden: false, spare: 9 },
   age, { ...state, hidden: true }, ...more.filter((c) => ["interface", "netns", "inode"].includes(c.name)),
 ];
 

@@ -60,7 +60,7 @@ class TablePage<R> implements Mounted {
   constructor(private readonly of: TableView<R>, root: HTMLElement, private readonly app: App) {
     const { column, sign } = this.#sort();
     this.#grid = new Grid<R>({
-      label: of.title, columns: this.#chosen(), sort: { column, sign }, empty: () => this.#empty(), shows: (row) => this.#shows(row),
+      label: of.title, columns: this.#chosen(), all: !!app.param("columns"), sort: { column, sign }, empty: () => this.#empty(), shows: (row) => this.#shows(row),
       sorted: (c, s) => this.#sortBy(c, s), open: (id) => this.#open(id), counted: () => this.#tellCount(), ...(of.dim ? { dim: of.dim } : {}),
     });
     const tools = el("div", { class: "tools" });
@@ -70,7 +70,7 @@ class TablePage<R> implements Mounted {
     tools.append(this.#count, this.#buttons());
     if (of.sockets) this.#slider = slider(past, app);
     this.#off.push(app.on("reading", () => this.#grid.draw()), app.on("past", () => this.#show()), app.on("connection", () => this.#grid.draw()),
-      app.on("status", () => this.#grid.setColumns(this.#chosen())));
+      app.on("status", () => this.#grid.setColumns(this.#chosen(), !!this.app.param("columns"))));
     this.#show();
   }
 
@@ -167,7 +167,7 @@ class TablePage<R> implements Mounted {
     this.app.setParam("columns", undefined);
     const usual = this.#chosen();
     if (chosen.length !== usual.length || chosen.some((x, i) => x !== usual[i])) this.app.setParam("columns", chosen.map((x) => x.name).join(","));
-    this.#grid.setColumns(chosen);
+    this.#grid.setColumns(chosen, !!this.app.param("columns"));
   }
 
   #save(kind: "csv" | "json"): void {
