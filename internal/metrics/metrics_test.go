@@ -229,22 +229,28 @@ func TestManyPrograms(t *testing.T) {
 // grown is the counters as they are now, none of which may be less than before, or gone.
 func grown(t *testing.T, before map[string]uint64, m *Metrics) map[string]uint64 {
 	t.Helper()
-	now := make(map[string]uint64)
-	for line := range strings.Lines(textOf(t, m)) {
-		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if name, _, _ := strings.Cut(series, "{"); strings.HasSuffix(name, "_total") {
-			at := strings.LastIndexByte(line, ' ')
-			series, value = line[:at], strings.TrimSpace(line[at:])
-			n, err := strconv.ParseUint(value, 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			now[series] = n
+	now := seriesOf(t, m)
+	for series := range now {
+		if name, _, _ := strings.Cut(series, "{"); !strings.HasSuffix(name, "_total") {
+			delete(now, series)
 		}
 	}
 	for series, n := range before {
 		if is, has := now[series]; !has || is < n {
 			t.Errorf("%s falls from %d to %d", series, n, is)
+		}
+	}
+	return now
+}
+
+// seriesOf are all series of whole numbers.
+func seriesOf(t *testing.T, m *Metrics) map[string]uint64 {
+	t.Helper()
+	now := make(map[string]uint64)
+	for line := range strings.Lines(textOf(t, m)) {
+		at := strings.LastIndexByte(line, ' ')
+		if n, err := strconv.ParseUint(strings.TrimSpace(line[at:]), 10, 64); err == nil && !strings.HasPrefix(line, "#") {
+			now[line[:at]] = n
 		}
 	}
 	return now
