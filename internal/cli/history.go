@@ -85,7 +85,7 @@ func (e *Env) historyCommand() *cobra.Command {
 	fs.BoolVarP(&f.udp, "udp", "u", false, "UDP sockets")
 	fs.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 sockets")
 	fs.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 sockets")
-	fs.IntVar(&f.newest, "newest", 0, "at most so many connections, the last that began; 0 is all")
+	fs.IntVar(&f.newest, "newest", 0, "at most so many connections, the last that began, or sums, the largest; 0 is all")
 	fs.BoolVarP(&f.numeric, "numeric", "n", false, "numbers of users instead of names")
 	fs.StringVar(&f.file, "file", "", "the history to read; default: SOCKEYE_HISTORY, else the user's, else the machine's")
 	fs.BoolVarP(&f.noHeader, "no-header", "H", false, "no header line")
@@ -126,6 +126,7 @@ func (e *Env) history(ctx context.Context, f *historyFlags, args []string) error
 		return err
 	}
 	defer r.reader.Close()
+	r.reader.SetCalendar(e.Now().Location())
 	r.names.Details = r.details
 	if err := r.coverage(ctx); err != nil {
 		return err

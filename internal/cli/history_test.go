@@ -23,15 +23,15 @@ import (
 func recorded(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "history.db")
-	at := now.Add(-15*time.Minute - time.Second)
-	s, err := history.Open(history.Config{Path: path, Now: func() time.Time { at = at.Add(200 * time.Millisecond); return at }, Boot: "boot"})
+	at := now.Add(-15 * time.Minute)
+	s, err := history.Open(history.Config{Path: path, Now: func() time.Time { return at }, Boot: "boot"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	conn := tcp(netstat.Established, "10.0.0.5:50001", "198.51.100.9:22", curl)
 	conn.Cookie = 77
-	watcher := &historyWatcher{fakeWatcher: sampleWatcher()}
+	watcher := &historyWatcher{sampleWatcher(), &at}
 	watcher.flows = []watch.Flow{{Socket: &conn}}
 	gone := tcp(netstat.Listen, "0.0.0.0:631", "0.0.0.0:0", nginx)
 	for i, kind := range []watch.Kind{watch.ListenerAppeared, watch.ListenerVanished} {
@@ -62,10 +62,14 @@ func recorded(t *testing.T) string {
 	return path
 }
 
-// historyWatcher is closed at its end, as a watcher is.
-type historyWatcher struct{ *fakeWatcher }
+// historyWatcher is closed at its end, as a watcher is. Each of its reports takes two seconds.
+type historyWatcher struct {
+	*fakeWatcher
+	at *time.Time
+}
 
 func (w *historyWatcher) Next(ctx context.Context) (*watch.Report, error) {
+	*w.at = w.at.Add(2 * time.Second)
 	r, err := w.fakeWatcher.Next(ctx)
 	if errors.Is(err, context.Canceled) {
 		err = watch.ErrClosed

@@ -29,9 +29,6 @@ func (r *historyRun) writeGroups(ctx context.Context, s *sheet) error {
 	if err != nil {
 		return err
 	}
-	if r.flags.newest > 0 && len(groups) > r.flags.newest {
-		groups = groups[:r.flags.newest]
-	}
 	for i := range groups {
 		g := &groups[i]
 		if s.out != nil {

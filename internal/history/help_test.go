@@ -177,7 +177,7 @@ func reader(t testing.TB, path string) *Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { shut(t, r) })
-	r.zone = time.UTC // that of the clocks here
+	r.SetCalendar(time.UTC) // that of the clocks here
 	return r
 }
 

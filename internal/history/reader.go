@@ -152,6 +152,10 @@ func (r *Reader) lookup(ctx context.Context, text string, id int64, scan func(sc
 	return scan(st.QueryRowContext(ctx, id))
 }
 
+// SetCalendar says in whose days and months totals are: where the recorder ran. It is time.Local if nothing is said. It is called
+// before anything is asked.
+func (r *Reader) SetCalendar(zone *time.Location) { r.zone = zone }
+
 // Path is that of the file.
 func (r *Reader) Path() string { return r.path }
 
