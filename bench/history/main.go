@@ -81,7 +81,7 @@ func measure(n int, seed uint64, rounds, seconds, rate int, dir, table string) e
 		fmt.Printf("\nMade in %v.\n", time.Since(began).Round(time.Second))
 	}
 	fmt.Printf("\nA month of %d connections, and 10,000 that are open: %d MB, %d bytes a connection.\n\n", n, sizeOf(path)>>20, sizeOf(path)/int64(n))
-	fmt.Println("| question | answers | median | slowest | target |\n|---|---|---|---|---|")
+	fmt.Println("| question | answers | median | slowest | processor | target |\n|---|---|---|---|---|---|")
 	for _, q := range questions(end) {
 		if err := ask(path, q, rounds); err != nil {
 			return err
@@ -114,18 +114,20 @@ func questions(end time.Time) []question {
 }
 
 func ask(path string, q question, rounds int) error {
-	var times []time.Duration
+	var times, used []time.Duration
 	answers := 0
 	for range rounds {
-		began := time.Now()
+		before, began := cpu(), time.Now()
 		n, err := answer(path, q)
 		if err != nil {
 			return err
 		}
-		times, answers = append(times, time.Since(began)), n
+		times, used, answers = append(times, time.Since(began)), append(used, cpu()-before), n
 	}
 	slices.Sort(times)
-	fmt.Printf("| %s | %d | %v | %v | %v |\n", q.text, answers, times[len(times)/2].Round(100*time.Microsecond), times[len(times)-1].Round(100*time.Microsecond), askTarget)
+	slices.Sort(used)
+	const exactly = 100 * time.Microsecond
+	fmt.Printf("| %s | %d | %v | %v | %v | %v |\n", q.text, answers, times[len(times)/2].Round(exactly), times[len(times)-1].Round(exactly), used[len(used)/2].Round(exactly), askTarget)
 	return nil
 }
 
