@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sockeye-net/sockeye/internal/testutil"
 )
 
 // pastHere answers questions about the past as it is told to.
@@ -65,6 +67,14 @@ func TestPast(t *testing.T) {
 	for range 3 * maxAsking {
 		all.Go(func() { _, _ = w.get(t, "/api/history/listeners?at=wait", withToken) })
 	}
+	testutil.Eventually(t, 5*time.Second, func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.now < maxAsking {
+			return fmt.Errorf("%d are asked", p.now)
+		}
+		return nil
+	})
 	for range 3 * maxAsking {
 		p.waits <- struct{}{}
 	}
