@@ -128,8 +128,18 @@ func (r *serveRun) closeConnections(ctx context.Context, body json.RawMessage) (
 		return nil, err
 	}
 	q.complete(c, found)
+	r.log(c)
 	err = c.write()
 	return json.RawMessage(b.Bytes()), err
+}
+
+// log says what was closed, as whoever looks for the reason would not find it elsewhere.
+func (r *serveRun) log(c *closing) {
+	for _, one := range c.found {
+		if one.result == resultClosed {
+			r.env.note(fmt.Errorf("closed over HTTP: %s%s", act.ConnectionOf(one.socket), ownersText(one.socket)))
+		}
+	}
 }
 
 func (q *closeRequest) args() []string {
@@ -224,6 +234,7 @@ func (r *serveRun) killProcess(ctx context.Context, body json.RawMessage) (any, 
 	if reason := act.ReasonOf(err); err != nil && (outcome == act.Alive || reason == act.Gone) {
 		done.Result, done.Error = reason.String(), failText(err)
 	}
+	r.env.note(fmt.Errorf("asked over HTTP to end %s[%d]: %s", p.Name, p.PID, done.Result))
 	return done, nil
 }
 

@@ -131,6 +131,9 @@ func TestServeKill(t *testing.T) {
 	if code, k := s.kill(t, session, map[string]any{"pid": pid, "started": v.started}); code != 200 || k.Result != "ended" || k.PID != pid || k.Error != "" {
 		t.Errorf("the process: %d %+v", code, k)
 	}
+	if text := s.errs.String(); !strings.Contains(text, fmt.Sprintf("asked over HTTP to end cli.test[%d]: ended", pid)) {
+		t.Errorf("the log says %s", text)
+	}
 	var exit *exec.ExitError
 	if err := v.cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Errorf("it ended with %v", err)
@@ -215,6 +218,9 @@ func TestServeClose(t *testing.T) {
 			t.Skip("this kernel cannot close connections")
 		}
 		t.Errorf("%s", answer)
+	}
+	if text := s.errs.String(); strings.Count(text, "closed over HTTP: tcp 127.0.0.1:") != 1 {
+		t.Errorf("the log says %s", text)
 	}
 	if err := nc.Wait(); err != nil {
 		t.Errorf("who held it: %v", err)

@@ -29,7 +29,7 @@ type Recorder struct {
 	From      time.Time `json:"from,omitzero"`  // the first moment that is kept
 	Began     time.Time `json:"began,omitzero"` // when it began to record
 	Trouble   string    `json:"trouble,omitempty"`
-	Gaps      uint64    `json:"gaps,omitempty"` // remarks of what could not be recorded, since it began
+	Gaps      uint64    `json:"gaps,omitempty"` // remarks of what could not be recorded, in all that is kept
 	Alerts    uint64    `json:"alerts,omitempty"`
 	Dropped   uint64    `json:"alerts_dropped,omitempty"`
 }
