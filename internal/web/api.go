@@ -276,6 +276,9 @@ func (h *Hub) status(access Access) Status {
 	for _, err := range h.now.missing(access) {
 		st.Partial = append(st.Partial, err.Error())
 	}
+	if h.failing != nil {
+		st.Partial = append(st.Partial, fmt.Sprintf("nothing was read since %s: %v", h.failsSince.UTC().Format(time.RFC3339), h.failing))
+	}
 	return st
 }
 

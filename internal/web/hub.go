@@ -70,6 +70,9 @@ type Hub struct {
 	viewers  map[*viewer]struct{}
 	ended    bool
 
+	failing    error // why there is no reading; nil is that all is well
+	failsSince time.Time
+
 	set, gone []byte // memory of what frames are made of
 
 	snap  ifstat.Snapshot
@@ -95,26 +98,44 @@ func NewHub(cfg HubConfig) *Hub {
 	return h
 }
 
-// maxFailures is how many readings in a row may fail before the hub gives up.
-const maxFailures = 3
+// patience is how long readings may fail, all of them, before the hub gives up: a machine without memory or descriptors may have
+// some again.
+const patience = time.Minute
+
+// afterFailure is the time to the next attempt, beside what the watcher takes.
+const afterFailure = 50 * time.Millisecond
 
 // Run reads until the context ends, which is no error. All streams end with it.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.end()
-	for failed := 0; ; {
+	for {
 		report, err := h.cfg.Watcher.Next(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil:
-			if failed++; failed == maxFailures || errors.Is(err, watch.ErrClosed) {
-				return fmt.Errorf("reading the sockets: %w", err)
+		case err == nil:
+			h.take(report)
+		case errors.Is(err, watch.ErrClosed) || h.failed(err) > patience:
+			return fmt.Errorf("reading the sockets: %w", err)
+		default:
+			select {
+			case <-ctx.Done():
+			case <-time.After(afterFailure):
 			}
-			continue
 		}
-		failed = 0
-		h.take(report)
 	}
+}
+
+// failed notes a failure, for the status, and says for how long there were nothing but failures.
+func (h *Hub) failed(err error) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.cfg.Now()
+	if h.failing == nil {
+		h.failsSince = now
+	}
+	h.failing = err
+	return now.Sub(h.failsSince)
 }
 
 // take shows a report to the taps, and then to the viewers.
@@ -131,7 +152,7 @@ func (h *Hub) take(r *watch.Report) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counts = r.Counts
+	h.counts, h.failing = r.Counts, nil
 	h.tell(r.Events, r.Elapsed != 0)
 	if r.Elapsed != 0 {
 		h.draw(r, links, failed)
