@@ -148,7 +148,8 @@ export class Grid<R> {
 
   #listen(): void {
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });
-    this.element.addEventListener("keydown", (e) => this.#key(e));
+    this.element.addEventListener("keydown", (e) => { if (e.target === this.element && this.key(e)) e.preventDefault(); });
+    this.#body.addEventListener("pointerover", (e) => tellWhole(e.target as Element));
     this.#body.addEventListener("click", (e) => this.#click(e));
     this.#watch.observe(this.element);
     narrow.addEventListener("change", this.#resized);
@@ -165,15 +166,16 @@ export class Grid<R> {
     this.draw();
   }
 
-  #key(e: KeyboardEvent): void {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target !== this.element) return;
+  /** Takes a key that moves the active row or opens it; true is that it was used. */
+  key(e: KeyboardEvent): boolean {
+    if (e.ctrlKey || e.metaKey || e.altKey) return false;
     const page = Math.max(1, Math.floor(this.element.clientHeight / this.#height) - 2);
     const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     const step = steps[e.key];
     if (step !== undefined) this.#step(step);
     else if (e.key === "Enter" && this.#active) this.options.open(this.#active);
-    else return;
-    e.preventDefault();
+    else return false;
+    return true;
   }
 
   #step(by: number): void {
@@ -196,6 +198,7 @@ export class Grid<R> {
   }
 
   #drawHead(): void {
+    const focused = [...this.#head.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
     const { column: by, sign } = this.options.sort;
     this.#head.replaceChildren(...this.#columns.map((c, i) => {
       const sorted = c === by;
@@ -204,11 +207,12 @@ export class Grid<R> {
         "aria-sort": sorted ? (sign > 0 ? "ascending" : "descending") : undefined,
       });
       cell.append(el("button", {
-        type: "button", tabindex: -1, text: c.title, title: c.hint, class: sorted ? (sign > 0 ? "up" : "down") : undefined,
+        type: "button", text: c.title, title: c.hint, class: sorted ? (sign > 0 ? "up" : "down") : undefined,
         on: { click: () => this.options.sorted(c, sorted ? -sign as 1 | -1 : c.downwards ? -1 : 1) },
       }));
       return cell;
     }));
+    if (focused >= 0) this.#head.querySelectorAll("button")[focused]?.focus();
   }
 
   #render(): void {
@@ -251,6 +255,12 @@ export class Grid<R> {
     const text = this.options.empty();
     if (this.#empty.textContent !== text) this.#empty.textContent = text;
   }
+}
+
+// What does not fit into its cell is told when somebody points at it.
+function tellWhole(target: Element): void {
+  const cell = target.closest<HTMLElement>(".cell");
+  if (cell) cell.title = cell.scrollWidth > cell.clientWidth ? cell.textContent ?? "" : "";
 }
 
 function track(c: Column<unknown> | Column<any>): string {

@@ -129,7 +129,7 @@ export class PageShell {
   }
 
   #needsToken(view: View): HTMLElement {
-    return el("div", { class: "gate" }, icon(icons.key), el("h2", { text: `${view.title} are shown to who has the token` }),
+    return el("div", { class: "gate" }, icon(icons.key), el("h2", { text: `${view.title}: for who has the token` }),
       el("p", {}, "Other users of the machine can open this page too. ", el("code", { text: "sockeye serve status" }), " prints the address with the token in it."), this.#tokenButton());
   }
 

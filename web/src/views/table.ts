@@ -89,6 +89,7 @@ class TablePage<R> implements Mounted {
     else if (e.key === "Escape" && this.#opened) this.#close(true);
     else if (e.key === "c" && this.#row()) this.#copyRow();
     else if (e.key === "p") this.#toggleHold();
+    else if (document.activeElement === document.body && this.#grid.key(e)) this.focus();
     else return this.#details?.key?.(e) ?? false;
     return true;
   }
@@ -142,13 +143,17 @@ class TablePage<R> implements Mounted {
     const columns = menu("Columns", icons.columns, () => this.of.columns.map((c) => ({
       text: c.title, hint: c.hint, checked: this.#grid.columns.includes(c), keep: true, pick: () => this.#toggle(c),
     })));
+    const sort = menu("Sort", icons.sort, () => this.#grid.columns.map((c) => ({
+      text: c.title, hint: c.hint, checked: this.#sort().column === c, pick: () => this.#sortBy(c, this.#sort().column === c ? -this.#sort().sign as 1 | -1 : c.downwards ? -1 : 1),
+    })));
+    sort.classList.add("narrow-only");
     const save = menu("Export", icons.download, () => [
       { text: "Save as CSV", hint: "the columns that are shown", pick: () => this.#save("csv") },
       { text: "Save as JSON", hint: "all fields of the rows", pick: () => this.#save("json") },
       { text: "Copy as text", hint: "what is shown, with tabs between", pick: () => void this.#copy(text(this.#grid.columns, this.#grid.rows), `${count(this.#grid.size)} rows`) },
       { text: "Copy as JSON lines", hint: "an object a line", pick: () => void this.#copy(lines(this.#grid.rows), `${count(this.#grid.size)} rows`) },
     ]);
-    return el("div", { class: "buttons" }, this.#hold, columns, save);
+    return el("div", { class: "buttons" }, sort, this.#hold, columns, save);
   }
 
   #toggleHold(): void {
