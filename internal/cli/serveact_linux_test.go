@@ -131,7 +131,7 @@ func TestServeKill(t *testing.T) {
 	if code, k := s.kill(t, session, map[string]any{"pid": pid, "started": v.started}); code != 200 || k.Result != "ended" || k.PID != pid || k.Error != "" {
 		t.Errorf("the process: %d %+v", code, k)
 	}
-	if text := s.errs.String(); !strings.Contains(text, fmt.Sprintf("asked over HTTP to end cli.test[%d]: ended", pid)) {
+	if text := s.errs.String(); !strings.Contains(text, fmt.Sprintf("[%d]: ended", pid)) {
 		t.Errorf("the log says %s", text)
 	}
 	var exit *exec.ExitError
