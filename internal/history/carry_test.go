@@ -178,6 +178,9 @@ func TestOtherName(t *testing.T) {
 	if err := os.Symlink(path, other); err != nil {
 		t.Skip("no symbolic links here: ", err)
 	}
+	if real, err := filepath.EvalSymlinks(other); err != nil || real == other { // Wine
+		t.Skip("symbolic links are not told from files here: ", err)
+	}
 	if s, err := Open(Config{Path: other, Now: c.now}); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second recorder: %v", err)
 		shut(t, s)
