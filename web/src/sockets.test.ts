@@ -16,6 +16,11 @@ test("rows are what the frames have said last, long frames or short", () => {
   assert.equal(store.rows.size, 199);
   assert.deepEqual([store.rows.get("2")!.rx_bytes, store.rows.get("5")!.rx_bytes, store.rows.get("150")!.rx_bytes], [1, 77, 39]);
   assert.equal(told.length, 40);
+  assert.equal(store.listening, 0);
+  store.takeText(JSON.stringify({ set: { 7: { proto: "tcp", state: "LISTEN" }, 8: { proto: "udp", state: "UNCONN" }, 9: { proto: "udp", state: "ESTABLISHED", remote_port: 53 } }, gone: [] }));
+  assert.equal(store.listening, 2);
+  store.takeText(JSON.stringify({ set: { 7: row(7, 1) }, gone: ["8"] }));
+  assert.equal(store.listening, 0);
   store.takeText(frame(ids.slice(0, 3), 90, true));
   assert.equal(store.rows.size, 3);
 });

@@ -26,9 +26,7 @@ export class Store<R> implements Table<R> {
   }
 
   clear(): void {
-    if (this.rows.size === 0) return;
-    this.rows.clear();
-    this.#tell({ all: true, set: [], gone: [] });
+    if (this.rows.size > 0) this.takeRows(true, [], []);
   }
 
   #tell(change: Change): void {

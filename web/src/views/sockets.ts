@@ -2,11 +2,6 @@ import type { Geo, Owner, Socket } from "../interface.ts";
 import type { Column } from "../grid/column.ts";
 import { addressKey, bytes, clock, count, duration, endpoint, micros, moment, plain, rate } from "../format.ts";
 
-/** Whether a socket waits for others: a listener, or a UDP socket without a peer. */
-export function listens(s: Socket): boolean {
-  return s.state === "LISTEN" || s.state === "UNCONN" || s.state === "UNCONNECTED" || s.proto === "udp" && !s.remote_port;
-}
-
 /** The processes of a socket without those that stand there twice. */
 export function processes(s: Socket): Owner[] {
   const seen = new Set<number>();
@@ -35,7 +30,7 @@ function provider(g: Geo | undefined): string {
   return plain([g.org || g.isp, g.asn ? `AS${g.asn}` : ""].filter(Boolean).join(" "));
 }
 
-const states: Record<string, string> = { ESTABLISHED: "good", LISTEN: "listen", UNCONN: "listen", UNCONNECTED: "listen", SYN_SENT: "wait", SYN_RECV: "wait", CLOSE_WAIT: "warn" };
+const states: Record<string, string> = { ESTABLISHED: "good", LISTEN: "listen", UNCONN: "listen", SYN_SENT: "wait", SYN_RECV: "wait", CLOSE_WAIT: "warn" };
 
 /** The length of a rate's bar, from 100 B/s to 100 MB/s by powers of ten. */
 export function share(bytesPerSecond: number | undefined): number {

@@ -22,6 +22,7 @@ export interface TableView<R> {
   sockets?: boolean; // it has the filter of the server, and a past
   table(app: App): Table<R>;
   shows?(row: R): boolean;
+  count?(app: App): number; // how many of the present it shows; absent is all
   dim?(row: R): boolean;
   empty(app: App): string;
   /** Fills the panel of a row, and gets a way to read the row anew. */
@@ -32,17 +33,9 @@ export interface TableView<R> {
 export function tableView<R>(of: TableView<R>): View {
   return {
     name: of.name, title: of.title, ...(of.full ? { full: true } : {}),
-    count: (page: Page) => counted(of, page as App),
+    count: (page: Page) => of.count?.(page as App) ?? of.table(page as App).rows.size,
     mount: (root: HTMLElement, page: Page) => new TablePage(of, root, page as App),
   };
-}
-
-function counted<R>(of: TableView<R>, app: App): number {
-  const rows = of.table(app).rows;
-  if (!of.shows) return rows.size;
-  let n = 0;
-  for (const row of rows.values()) if (of.shows(row)) n++;
-  return n;
 }
 
 class TablePage<R> implements Mounted {

@@ -5,20 +5,21 @@ import { el } from "../dom.ts";
 import { bytes, count, endpoint, micros, plain, rate } from "../format.ts";
 import { closeButton, killButton, offered } from "./act.ts";
 import { panel } from "./panel.ts";
-import { connectionColumns, listenerColumns, listens, place, processes, reach, sinceText, whyNobody } from "./sockets.ts";
+import { connectionColumns, listenerColumns, place, processes, reach, sinceText, whyNobody } from "./sockets.ts";
+import { listens } from "../sockets.ts";
 import { tableView } from "./table.ts";
 import { hostColumns, linkColumns, processColumns, programName } from "./usage.ts";
 
 export const connections = tableView<Socket>({
   name: "connections", title: "Connections", one: "connection", noun: "connections", columns: connectionColumns, sort: "-rx", sockets: true,
-  table: (app) => app.tables.sockets, shows: (s) => !listens(s),
+  table: (app) => app.tables.sockets, shows: (s) => !listens(s), count: (app) => app.tables.sockets.rows.size - app.tables.sockets.listening,
   empty: () => "No connection is open.",
   details: (root, app, id, table) => socketPanel(root, app, id, table),
 });
 
 export const listeners = tableView<Socket>({
   name: "listeners", title: "Listeners", one: "listener", noun: "listeners", columns: listenerColumns, sort: "port", sockets: true,
-  table: (app) => app.tables.sockets, shows: listens, dim: (s) => reach(s) === "this machine",
+  table: (app) => app.tables.sockets, shows: listens, count: (app) => app.tables.sockets.listening, dim: (s) => reach(s) === "this machine",
   empty: () => "Nothing listens.",
   details: (root, app, id, table) => socketPanel(root, app, id, table),
 });
