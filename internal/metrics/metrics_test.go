@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -150,16 +149,23 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 }
 
-// TestHostileNames: names that differ in what is no UTF-8 only are one series: Prometheus refuses a page with two of the same
-// labels.
-func TestHostileNames(t *testing.T) {
+// hostile has names that differ in what is no UTF-8 only, or beyond what a label holds, and one that is our own word.
+func hostile() *Metrics {
 	m := New(Config{Now: func() time.Time { return start }})
-	long := strings.Repeat("x", maxLabel)
-	m.Report(&told{usage: []watch.Usage{{Process: process(1, "a\xff", long+"1"), Delta: watch.Bytes{Sent: 1}, Open: 1}, {Process: process(2, "a\xfe", long+"2"), Delta: watch.Bytes{Sent: 2}, Open: 1},
-		{Process: process(3, "(other programs)", ""), Delta: watch.Bytes{Sent: 4}, Open: 1}}}, &watch.Report{Time: start, Elapsed: time.Second})
+	m.Report(&told{usage: []watch.Usage{{Process: process(1, "a\xff", longName+"1"), Delta: watch.Bytes{Sent: 1}, Open: 1}, {Process: process(2, "a\xfe", longName+"2"), Delta: watch.Bytes{Sent: 2}, Open: 1},
+		{Process: process(3, otherPrograms, ""), Delta: watch.Bytes{Sent: 4}, Open: 1}, {Process: process(4, "\r\n# TYPE x\ty\"} 1\n{}", "\u2028\u0085\x1b[31m\x7f"), Open: 1}}},
+		&watch.Report{Time: start, Elapsed: time.Second})
 	m.Interfaces(&ifstat.Snapshot{Interfaces: []ifstat.Interface{{Name: "v\xff", NetNS: 1}, {Name: "v\xfe", NetNS: 1}, {Name: "v\xfe", NetNS: 2}}})
-	checkSeries(t, textOf(t, m))
-	if text := textOf(t, m); !strings.Contains(text, `sockeye_program_transmit_bytes_total{program="a�",unit="`+long+`"} 3`) {
+	return m
+}
+
+var longName = strings.Repeat("x", maxLabel)
+
+// TestHostileNames: such names are one series: Prometheus refuses two of the same labels.
+func TestHostileNames(t *testing.T) {
+	text := textOf(t, hostile())
+	checkSeries(t, text)
+	if !strings.Contains(text, `sockeye_program_transmit_bytes_total{program="a�",unit="`+longName+`"} 3`) {
 		t.Error(text)
 	}
 }
@@ -294,12 +300,12 @@ func TestPromtool(t *testing.T) {
 	if _, err := NewPusher(m, PushConfig{Endpoint: "http://127.0.0.1:1"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(tool, "check", "metrics")
-	cmd.Stdin = strings.NewReader(textOf(t, m))
-	out, err := cmd.CombinedOutput()
-	var ended *exec.ExitError
-	if errors.As(err, &ended) || err != nil || len(out) > 0 {
-		t.Errorf("%v: %s\n%s", err, out, textOf(t, m))
+	for _, text := range []string{textOf(t, m), textOf(t, hostile())} {
+		cmd := exec.Command(tool, "check", "metrics")
+		cmd.Stdin = strings.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%v: %s\n%s", err, out, text)
+		}
 	}
 }
 

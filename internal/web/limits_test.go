@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -312,5 +313,30 @@ func TestHeavyFilters(t *testing.T) {
 	}
 	if d := time.Since(began); d > 2*time.Second {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// TestSlowHandshake: who does not go on with a handshake of TLS is let go.
+func TestSlowHandshake(t *testing.T) {
+	sample := httptest.NewTLSServer(nil)
+	secure := sample.TLS.Clone()
+	sample.Close()
+	w := newWorld(t, func(c *Config) { c.TLS = secure })
+	began := time.Now()
+	var all []net.Conn
+	for _, sent := range []string{"", "\x16\x03\x01\x02\x00\x01"} {
+		c, err := net.Dial("tcp", w.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetReadDeadline(began.Add(headerTimeout + 3*time.Second))
+		_, _ = io.WriteString(c, sent)
+		all = append(all, c)
+	}
+	for i, c := range all {
+		if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("connection %d is still open", i)
+		}
 	}
 }
