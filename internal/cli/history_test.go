@@ -20,7 +20,7 @@ import (
 )
 
 // recorded is a history of what sampleWatcher tells, recorded at noon; the last of it is a quarter of an hour old.
-func recorded(t *testing.T) string {
+func recorded(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "history.db")
 	at := now.Add(-15 * time.Minute)

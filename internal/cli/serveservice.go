@@ -18,7 +18,8 @@ it starts with the machine, and again when it fails. It needs an Administrator.
   sockeye serve uninstall
 
 It records into %ProgramData%\sockeye\history, which only administrators may read;
-what it has to say is in the event log (Application, source sockeye).
+what it has to say is in the event log (Application, source sockeye). An
+--alert-command runs as the system, too.
 
 On Linux this is done by systemd: see packaging/sockeye-serve.service.`
 
