@@ -178,7 +178,7 @@ func differ(t *testing.T, r *Reader, all map[bool][]Life, text string) {
 	}
 }
 
-func allLives(t *testing.T, r *Reader) map[bool][]Life {
+func allLives(t testing.TB, r *Reader) map[bool][]Life {
 	all := map[bool][]Life{false: lives(t, r, Query{}, ""), true: lives(t, r, Query{Listeners: true}, "")}
 	if len(all[false]) < 200 || len(all[true]) < 50 {
 		t.Fatalf("%d lives, %d listeners", len(all[false]), len(all[true]))
@@ -238,17 +238,18 @@ func TestPaused(t *testing.T) {
 	}
 }
 
+// FuzzFilterAsSQL takes a text, or where it is no filter one that is made of a seed.
 func FuzzFilterAsSQL(f *testing.F) {
-	path := variety(f)
-	for _, text := range []string{"port = 443 and not process ~ ^ng", "dst [::ffff:192.0.2.5]", "country != nz or uid > 0"} {
-		f.Add(text)
+	r := reader(f, variety(f))
+	all := allLives(f, r)
+	for seed, text := range []string{"port = 443 and not process ~ ^ng", "dst [::ffff:192.0.2.5]", "country != nz or uid > 0", "no filter"} {
+		f.Add(text, uint64(seed))
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
 		if _, err := view.ParseFilter(text, new(view.Names)); err != nil {
-			return
+			text = phrase(rand.New(rand.NewPCG(seed, 5)), 3)
 		}
-		r := reader(t, path)
-		differ(t, r, allLives(t, r), text)
+		differ(t, r, all, text)
 	})
 }
 

@@ -279,7 +279,19 @@ func FuzzDamaged(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at uint32, bytes []byte) {
 		b := append([]byte(nil), whole...)
 		copy(b[int(at)%len(b):], bytes)
-		harm(t, b, "fuzzed")
+		path := newFile(t)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		readAll(t, path, "fuzzed")
+		s, err := Open(Config{Path: path, Now: (&clock{noon}).now})
+		var op *OpError
+		switch {
+		case err == nil:
+			shut(t, s)
+		case !errors.As(err, &op):
+			t.Error(err)
+		}
 	})
 }
 
