@@ -1,5 +1,6 @@
 // Runs a program of this package in a network of its own, so that tests and pictures see no sockets but their own, and
-// nothing leaves the machine. There is a loopback interface with the addresses of places.json, which are others' elsewhere.
+// nothing leaves the machine. There is a loopback interface with the addresses of places.json (unless BARE is set), which
+// are others' elsewhere.
 //
 //	node apart.mjs PROGRAM [ARGUMENT...]
 //
@@ -17,9 +18,9 @@ if (words[0] === inside) {
     if (status !== 0) throw new Error(`ip ${args.join(" ")} failed`);
   };
   run("link", "set", "lo", "up");
-  run("address", "add", "203.0.113.10/32", "dev", "lo");
-  for (const { prefix } of JSON.parse(readFileSync(new URL("places.json", import.meta.url), "utf8"))) {
-    for (const n of [10, 11, 12]) run("address", "add", `${prefix}.${n}/32`, "dev", "lo");
+  if (!process.env.BARE) {
+    run("address", "add", "203.0.113.10/32", "dev", "lo");
+    for (const { prefix } of JSON.parse(readFileSync(new URL("places.json", import.meta.url), "utf8"))) run("address", "add", `${prefix}.10/32`, "dev", "lo");
   }
   spawnSync("hostname", ["harbour"]);
   process.exit(start(words.slice(1), { SOCKEYE_APART: "1" }));

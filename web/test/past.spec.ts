@@ -83,7 +83,7 @@ test.describe("with a history", () => {
     await sheet.getByRole("button", { name: "Connections" }).click(); // a header: it sorts
     await expect(sheet.getByRole("columnheader", { name: "Connections" })).toHaveAttribute("aria-sort", "descending");
     await sheet.getByRole("button", { name: "node", exact: true }).click();
-    await expect(page.getByRole("button", { name: "Hosts" })).toHaveAttribute("aria-pressed", "true");
+    await expect(page.getByRole("group", { name: "Question" }).getByRole("button", { name: "Hosts" })).toHaveAttribute("aria-pressed", "true");
     await expect(page.locator(".past-filter")).toContainText("process = node");
     await expect(sheet).toContainText("127.0.0.1");
     await page.getByRole("button", { name: "Show all" }).click();

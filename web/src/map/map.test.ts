@@ -61,7 +61,8 @@ test("a filter is narrowed", () => {
 });
 
 test("dots grow with what they stand for", () => {
-  assert.equal(radius(0, 0, 1000), 3.5);
+  assert.equal(radius(0, 0, 1000), 3);
+  assert.ok(radius(1, 1, 1000) < radius(100, 100, 1000));
   assert.ok(radius(1, 100, 1000) < radius(50, 100, 1000) && radius(50, 100, 1000) < radius(100, 100, 1000));
   assert.ok(radius(100, 100, 360) < radius(100, 100, 1000));
 });

@@ -93,8 +93,12 @@ export function quoted(text: string): string {
   return /^[\w./:@-]+$/.test(text) ? text : `"${text.replace(/["'\\]/g, "\\$&")}"`;
 }
 
-/** The radius of a dot, in pixels: its area grows with the value, from the least that is seen to what the map's width allows. */
+/**
+ * The radius of a dot, in pixels: its area grows with the value, up to what the map's width allows. Where all are few no dot is
+ * large, or a handful of connections would cover Europe.
+ */
 export function radius(value: number, greatest: number, width: number): number {
-  if (greatest <= 0) return 3.5;
-  return 3.5 + Math.sqrt(value / greatest) * Math.min(18, width / 40);
+  if (greatest <= 0) return 3;
+  const most = Math.min(15, width / 45, 2 + 2 * Math.sqrt(greatest));
+  return 3 + Math.sqrt(value / greatest) * most;
 }
