@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sockeye-net/sockeye/internal/config"
 	"github.com/sockeye-net/sockeye/internal/metrics"
 	"github.com/sockeye-net/sockeye/internal/view"
 	"github.com/sockeye-net/sockeye/internal/web"
@@ -39,7 +40,9 @@ What was never seen before (a program, a listener, a contact with a country) is 
 on the page, and to --alert-command or --alert-webhook. A command is run without a
 shell, one at a time, ten seconds at most, with the object that history --news --json
 shows on its standard input and SOCKEYE_EVENT, SOCKEYE_PROCESS, SOCKEYE_REMOTE and so
-on in its environment. A webhook gets {"host":...,"news":[...]} by POST.
+on in its environment. A webhook gets {"host":...,"news":[...]} by POST. The
+configuration file may have [history] with keep and size, and [alert] with webhook
+and kinds, for when no flag says otherwise.
 
 Without the token whoever can connect sees sockets, users and interfaces, which
 every user of this machine can find out, and not whose process a socket is. With
@@ -85,7 +88,12 @@ func (e *Env) serveCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
 		Use: "serve [flags]", Short: "Serve a page, an API and metrics", Long: serveLong, Args: cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return e.serve(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.configure(&f, cmd.Flags().Changed); err != nil {
+				return err
+			}
+			return e.serve(cmd.Context(), &f)
+		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f.addTo(cmd)
@@ -154,6 +162,32 @@ func (f *serveFlags) config() (*watch.Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// configure takes what the configuration file says and no flag does.
+func (e *Env) configure(f *serveFlags, given func(flag string) bool) error {
+	cfg, err := config.Load(e.Getenv)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		flag, key, text string
+		set             func(string) error
+	}{{"history-keep", "history.keep", cfg.History.Keep, f.record.keep.Set}, {"history-size", "history.size", cfg.History.Size, f.record.size.Set}} {
+		if c.text == "" || given(c.flag) {
+			continue
+		}
+		if err := c.set(c.text); err != nil {
+			return fmt.Errorf("configuration %s: %s: %w", cfg.File, c.key, err)
+		}
+	}
+	if !given("alert-webhook") && !f.record.none && e.Getenv("SOCKEYE_ALERT_WEBHOOK") == "" {
+		f.alert.webhook = cfg.Alert.Webhook
+	}
+	if !given("alert-kinds") && len(cfg.Alert.Kinds) > 0 {
+		f.alert.kinds = cfg.Alert.Kinds
+	}
+	return nil
 }
 
 // serve serves, by itself or for the service manager.

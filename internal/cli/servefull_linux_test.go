@@ -30,7 +30,9 @@ func TestServeDiskFull(t *testing.T) {
 	s.untilRecorded(t, "/api/history/span", `"recording":true`)
 	ballast := fill(t, dir)
 	kept := keepOpening(t)
-	s.untilStatus(t, func(text string) bool { return strings.Contains(text, "missing   recording: ") && strings.Contains(text, "no room is left") })
+	s.untilStatus(t, func(text string) bool {
+		return strings.Contains(text, "missing   recording: ") && strings.Contains(text, "no room is left")
+	})
 	if code, body := s.get(t, "/api/sockets"); code != 200 || !strings.Contains(body, "no room is left") {
 		t.Errorf("%d %.200s", code, body)
 	}

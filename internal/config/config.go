@@ -1,6 +1,7 @@
 // Package config reads the user's configuration file.
 //
-// The file is TOML (toml.io, version 1.0). It names databases and where to fetch them, and nothing in it is ever run:
+// The file is TOML (toml.io, version 1.0). It names databases and where to fetch them, and what serve records and tells; nothing
+// in it is ever run:
 //
 //	[geo]
 //	databases = ["/srv/geo/qqwry.dat", "GeoLite2-ASN.mmdb"]   # the most trusted first
@@ -10,6 +11,14 @@
 //	url = "https://example.com/ip2region.xdb"
 //	file = "ip2region.xdb"
 //	sha256_url = "https://example.com/ip2region.xdb.sha256"   # or sha256 = "64 hex digits"
+//
+//	[history]
+//	keep = "92d"            # as --history-keep and --history-size
+//	size = "4G"
+//
+//	[alert]
+//	webhook = "https://example.com/hook"
+//	kinds = ["program", "listener", "country"]
 package config
 
 import (
@@ -23,10 +32,24 @@ import (
 
 // Config is what the file says. What it does not say is empty.
 type Config struct {
-	Geo Geo `toml:"geo"`
+	Geo     Geo     `toml:"geo"`
+	History History `toml:"history"`
+	Alert   Alert   `toml:"alert"`
 
 	// File is the file that was read, empty where there is none.
 	File string `toml:"-"`
+}
+
+// History is about what sockeye serve records. The texts are those of its flags.
+type History struct {
+	Keep string `toml:"keep"` // --history-keep
+	Size string `toml:"size"` // --history-size
+}
+
+// Alert is about who is told what is new.
+type Alert struct {
+	Webhook string   `toml:"webhook"` // --alert-webhook
+	Kinds   []string `toml:"kinds"`   // --alert-kinds
 }
 
 // Geo is about databases of addresses.

@@ -39,7 +39,7 @@ func parse(path string, text []byte, home string) (*Config, error) {
 
 // wanted says what a value has to be, by key.
 var wanted = map[string]string{"geo": "a table, [geo]", "geo.databases": "a list of texts", "geo.languages": "a list of texts",
-	"geo.update": "tables, [[geo.update]]"}
+	"geo.update": "tables, [[geo.update]]", "history": "a table, [history]", "alert": "a table, [alert]", "alert.kinds": "a list of texts"}
 
 // plainError is an error of the library, without the names of Go's types.
 func plainError(text string) string {
