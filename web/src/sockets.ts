@@ -26,20 +26,19 @@ export class SocketStore extends Store<Socket> {
   /** Takes the data of a frame, not parsed. */
   takeText(data: string): void {
     const split = splitFrame(data);
-    if (!split || split.rows.length < few) return this.take(JSON.parse(data) as Frame<Socket>);
-    const set: [string, Socket][] = split.rows.map(([id, json]) => [id, lazySocket(json, this.#seq)]);
-    this.takeRows(split.all, set, split.gone);
-    this.#keep(split.rows.map(([id]) => id));
+    if (!split || split.ids.length < few) return this.take(JSON.parse(data) as Frame<Socket>);
+    this.takeRows(split.all, split.ids, split.texts.map((json) => lazySocket(json, this.#seq)), split.gone);
+    this.#keep(split.ids);
   }
 
-  protected override takeRows(all: boolean, set: [id: string, row: Socket][], gone: string[]): void {
+  protected override takeRows(all: boolean, set: string[], rows: Socket[], gone: string[]): void {
     if (all) this.#listening.clear();
     for (const id of gone) this.#listening.delete(id);
-    for (const [id, s] of set) {
-      if (listens(s)) this.#listening.add(id);
-      else this.#listening.delete(id);
+    for (let i = 0; i < set.length; i++) {
+      if (listens(rows[i]!)) this.#listening.add(set[i]!);
+      else if (this.#listening.size > 0) this.#listening.delete(set[i]!);
     }
-    super.takeRows(all, set, gone);
+    super.takeRows(all, set, rows, gone);
   }
 
   // A row keeps the text of its whole frame in memory: those that have not changed since are parsed, and let it go.

@@ -15,18 +15,18 @@ export class Store<R> implements Table<R> {
 
   /** Takes a frame in. With `all`, rows that are not in it are gone, and the others are kept. */
   take(frame: Frame<R>): void {
-    this.takeRows(!!frame.all, Object.entries(frame.set), frame.gone);
+    this.takeRows(!!frame.all, Object.keys(frame.set), Object.values(frame.set), frame.gone);
   }
 
-  protected takeRows(all: boolean, set: [id: string, row: R][], gone: string[]): void {
+  protected takeRows(all: boolean, set: string[], rows: R[], gone: string[]): void {
     if (all) this.rows.clear();
     for (const id of gone) this.rows.delete(id);
-    for (const [id, row] of set) this.rows.set(id, row);
-    this.#tell({ all, set: set.map(([id]) => id), gone });
+    for (let i = 0; i < set.length; i++) this.rows.set(set[i]!, rows[i]!);
+    this.#tell({ all, set, gone });
   }
 
   clear(): void {
-    if (this.rows.size > 0) this.takeRows(true, [], []);
+    if (this.rows.size > 0) this.takeRows(true, [], [], []);
   }
 
   #tell(change: Change): void {

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { splitFrame } from "./frame.ts";
-import { lazySocket } from "./lazy.ts";
+import { firstName, lazySocket } from "./lazy.ts";
 
 // What a name may hold that looks like the marks between rows.
 const hostile = ['},"18":{', '{"proto":"udp"', '"state":"LISTEN"', '\\"},\\"7\\":{\\"', '},"gone":["1"]', '"set":{', '"rx_bytes_per_s":7', "\u2028\n\0<b>", '"', "\\"];
@@ -15,7 +15,7 @@ function frameOf(rand: () => number) {
   const set: Record<string, unknown> = {};
   for (let i = Math.floor(rand() * 6); i > 0; i--) {
     set[String(1 + Math.floor(rand() * 1e6))] = {
-      proto: rand() < .5 ? "tcp" : "udp", state: rand() < .5 ? "LISTEN" : "ESTABLISHED", path: pick(), owners: [{ pid: 1, name: pick() }, { pid: 2, name: pick() }], geo: { city: pick() },
+      proto: rand() < .5 ? "tcp" : "udp", state: rand() < .5 ? "LISTEN" : rand() < .2 ? "FIN_WAIT1" : "ESTABLISHED", path: pick(), owners: [{ pid: 1, name: rand() < .5 ? pick() : "nginx" }, { pid: 2, name: pick() }].slice(0, Math.floor(rand() * 3)), geo: { city: pick() },
       ...(rand() < .5 ? { rx_bytes_per_s: Math.floor(rand() * 1e9) } : {}), ...(rand() < .5 ? { tx_bytes_per_s: Math.floor(rand() * 1e9) } : {}), since: "2026-11-21T10:00:00.000Z",
     };
   }
@@ -30,8 +30,9 @@ test("a split frame says what the parsed one says, whatever names hold", () => {
     assert.ok(got);
     assert.equal(got.all, !!(want as { all?: boolean }).all);
     assert.deepEqual(got.gone, want.gone);
-    assert.deepEqual(Object.fromEntries(got.rows.map(([id, json]) => [id, JSON.parse(json)])), want.set);
-    for (const [id, json] of got.rows) checkFast(json, want.set[id] as any);
+    assert.deepEqual(Object.fromEntries(got.ids.map((id, i) => [id, JSON.parse(got.texts[i]!)])), want.set);
+    assert.equal(got.texts.length, got.ids.length);
+    for (const [i, id] of got.ids.entries()) checkFast(got.texts[i]!, want.set[id] as any);
   }
 });
 
@@ -43,6 +44,7 @@ function checkFast(json: string, want: any) {
   for (const s of [fast, then]) {
     assert.equal(s.proto, want.proto);
     assert.equal(s.state, want.state);
+    assert.equal(firstName(s), want.owners[0]?.name);
     assert.equal(s.rx_bytes_per_s, want.rx_bytes_per_s);
     assert.equal(s.tx_bytes_per_s, want.tx_bytes_per_s);
   }

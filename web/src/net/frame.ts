@@ -1,7 +1,7 @@
 import type { Frame } from "../store.ts";
 
-/** A frame whose rows are not parsed: their JSON by their number. */
-export interface TextFrame { all: boolean; rows: [id: string, json: string][]; gone: string[] }
+/** A frame whose rows are not parsed: their numbers, and the JSON of each. */
+export interface TextFrame { all: boolean; ids: string[]; texts: string[]; gone: string[] }
 
 const head = '"set":{';
 const tail = '},"gone":[';
@@ -19,19 +19,26 @@ export function splitFrame(data: string): TextFrame | null {
   if (from < 0 || from > 200 || to < from + head.length - 1) return null;
   const rest = JSON.parse(data.slice(0, from + head.length) + data.slice(to)) as Frame<never>;
   const body = data.slice(from + head.length, to);
-  if (body === "") return { all: !!rest.all, rows: [], gone: rest.gone };
-  const rows = splitRows(body);
-  return rows && { all: !!rest.all, rows, gone: rest.gone };
+  const frame: TextFrame = { all: !!rest.all, ids: [], texts: [], gone: rest.gone };
+  return body === "" || splitRows(body, frame) ? frame : null;
 }
 
-function splitRows(body: string): [string, string][] | null {
-  const first = /^"(\d+)":\{/.exec(body);
-  if (!first) return null;
-  const rows: [string, string][] = [];
-  const between = /\},"(\d+)":\{/g;
-  let id = first[1]!;
-  let from = first[0].length - 1;
-  for (let m; (m = between.exec(body)); from = between.lastIndex - 1, id = m[1]!) rows.push([id, body.slice(from, m.index + 1)]);
-  rows.push([id, body.slice(from)]);
-  return rows;
+function splitRows(body: string, to: TextFrame): boolean {
+  let colon = body.indexOf('":{');
+  if (!/^"\d+$/.test(body.slice(0, colon))) return false;
+  to.ids.push(body.slice(1, colon));
+  for (let at = colon; ;) {
+    at = body.indexOf('},"', at);
+    if (at < 0) break;
+    at += 3;
+    if (!digit(body.charCodeAt(at))) continue; // a field behind an object of the row
+    to.texts.push(body.slice(colon + 2, at - 2));
+    colon = body.indexOf('":{', at);
+    to.ids.push(body.slice(at, colon));
+    at = colon;
+  }
+  to.texts.push(body.slice(colon + 2));
+  return true;
 }
+
+function digit(c: number): boolean { return c >= 48 && c <= 57; }

@@ -25,13 +25,23 @@ export class LazySocket {
   }
 
   get state(): string {
-    if (this.#state === undefined) this.#state = (this.#text !== null ? textOf(this.#text, '"state":"') : undefined) ?? this.whole().state;
-    return this.#state;
+    return this.#state ??= (this.#text !== null ? stateOf(this.#text) : undefined) ?? this.whole().state;
   }
 
   get proto(): string {
     const text = this.#text;
     return text !== null && text.startsWith('{"proto":"tcp"') ? "tcp" : this.whole().proto;
+  }
+
+  /** The name of the first process. */
+  get firstName(): string | undefined {
+    const text = this.#text;
+    if (text === null) return this.#whole!.owners?.[0]?.name;
+    const owners = text.indexOf('"owners":[{"pid":');
+    if (owners < 0) return undefined;
+    const from = text.indexOf('"name":"', owners) + 8;
+    const name = text.slice(from, text.indexOf('"', from));
+    return name.includes("\\") ? this.whole().owners?.[0]?.name : name;
   }
 
   get rx_bytes_per_s(): number | undefined { return this.#rate("rx_bytes_per_s"); }
@@ -47,13 +57,13 @@ export class LazySocket {
   toJSON(): Socket { return this.whole(); }
 }
 
+const states = ["ESTABLISHED", "LISTEN", "UNCONN", "TIME_WAIT", "CLOSE_WAIT", "SYN_SENT", "FIN_WAIT1", "FIN_WAIT2"];
+
 // A key's quotation marks are bare, so that it is found in no string.
-function textOf(json: string, mark: string): string | undefined {
-  const at = json.indexOf(mark);
-  if (at < 0) return undefined;
-  const from = at + mark.length;
-  const text = json.slice(from, json.indexOf('"', from));
-  return /^\w+$/.test(text) ? String(text) : undefined;
+function stateOf(json: string): string | undefined {
+  const mark = '"state":"';
+  const at = json.indexOf(mark) + mark.length;
+  return states.find((s) => json.startsWith(s, at) && json[at + s.length] === '"');
 }
 
 for (const f of fields) {
@@ -63,3 +73,8 @@ for (const f of fields) {
 
 /** A socket as a row of the store. */
 export function lazySocket(json: string, frame = 0): Socket { return new LazySocket(json, frame) as unknown as Socket; }
+
+/** The name of a socket's first process. */
+export function firstName(s: Socket): string | undefined {
+  return s instanceof LazySocket ? s.firstName : s.owners?.[0]?.name;
+}

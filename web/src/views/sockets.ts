@@ -1,4 +1,5 @@
 import type { Geo, Owner, Socket } from "../interface.ts";
+import { firstName } from "../net/lazy.ts";
 import type { Column } from "../grid/column.ts";
 import { addressKey, bytes, clock, count, duration, endpoint, micros, moment, plain, rate } from "../format.ts";
 
@@ -44,7 +45,7 @@ const process: Column<Socket> = {
   text: (s) => { const [o] = s.owners ?? []; return o ? plain(o.name) : whyNobody(s); },
   sub: (s) => { const all = processes(s); return all.length ? `${all[0]!.pid}${all.length > 1 ? ` +${all.length - 1}` : ""}` : ""; },
   tone: (s) => s.owners?.length ? "strong" : "weak",
-  key: (s) => s.owners?.[0] ? s.owners[0].name.toLowerCase() : "\uffff",
+  key: (s) => firstName(s)?.toLowerCase() ?? "\uffff",
   value: (s) => processes(s).map((o) => `${o.name}[${o.pid}]`).join(" ") || s.owner_missing,
 };
 
