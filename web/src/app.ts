@@ -1,4 +1,4 @@
-import type { Change, Happening, Link, News, Off, Page, Socket, Status, Table, Usage } from "./interface.ts";
+import type { Happening, Link, News, Off, Page, Socket, Status, Table, Usage } from "./interface.ts";
 import { Api, ApiError, type Params } from "./net/api.ts";
 import { Stream } from "./net/stream.ts";
 import { SocketStore } from "./sockets.ts";
@@ -257,5 +257,3 @@ export function totalLink(links: Iterable<Link>): Link | undefined {
   for (const l of links) if (l.counted) return l;
   return undefined;
 }
-
-export type { Change };

@@ -12,7 +12,7 @@ test("bytes have three digits", () => {
 });
 
 test("durations have two units", () => {
-  for (const [s, want] of [[-1, "0 s"], [59.9, "59 s"], [60, "1 min"], [3599, "59 min 59 s"], [3600, "1 h"], [90_000, "1 d 1 h"]] as const) assert.equal(duration(s), want);
+  for (const [s, want] of [[-1, "0 s"], [59.9, "59 s"], [60, "1 min"], [599, "9 min 59 s"], [3599, "59 min"], [3600, "1 h"], [90_000, "1 d 1 h"], [8_650_000, "100 d"]] as const) assert.equal(duration(s), want);
 });
 
 test("ends are written as a person does", () => {

@@ -29,12 +29,14 @@ export function micros(us: number | undefined): string {
   return `${ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }
 
-/** A length of time with its two greatest units: 45 s, 3 min 20 s, 5 h 2 min, 12 d 3 h. */
+/** A length of time in a few characters: 45 s, 3 min 20 s, 42 min, 5 h 2 min, 12 d 3 h, 120 d. */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.floor(seconds));
   if (s < 60) return `${s} s`;
-  if (s < 3600) return two(s, 60, "min", 1, "s");
+  if (s < 600) return two(s, 60, "min", 1, "s");
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
   if (s < 86400) return two(s, 3600, "h", 60, "min");
+  if (s >= 8640000) return `${Math.floor(s / 86400)} d`;
   return two(s, 86400, "d", 3600, "h");
 }
 

@@ -8,7 +8,6 @@ interface Cell { element: HTMLElement; text: HTMLElement; sub: HTMLElement | nul
 export class RowView<R> {
   readonly element: HTMLElement;
   #cells: Cell[];
-  #row: R | undefined;
   #top = -1;
   #marks = "";
 
@@ -31,7 +30,6 @@ export class RowView<R> {
     if (e.dataset.id !== id) e.dataset.id = id!;
     this.#mark((active ? " active" : "") + (opened ? " opened" : "") + (this.dim?.(row) ? " dim" : "") + (gone ? " gone" : ""), active);
     this.#fill(row);
-    this.#row = row;
   }
 
   #mark(marks: string, active: boolean): void {
@@ -45,7 +43,6 @@ export class RowView<R> {
     for (let i = 0; i < this.columns.length; i++) fillCell(this.#cells[i]!, this.columns[i]!, row);
   }
 
-  get row(): R | undefined { return this.#row; }
 }
 
 function makeCell<R>(c: Column<R>, i: number): Cell {

@@ -38,7 +38,12 @@ export function share(bytesPerSecond: number | undefined): number {
   return bytesPerSecond ? Math.min(1, Math.max(0.03, (Math.log10(bytesPerSecond) - 2) / 6)) : 0;
 }
 
-const seconds = (since: string | undefined) => since ? (Date.now() - Date.parse(since)) / 1000 : -1;
+let shownAt: number | null = null;
+
+/** Says of which moment the rows are that are shown, for how long they are open; null is the present. */
+export function showAt(t: Date | null): void { shownAt = t && t.getTime(); }
+
+const seconds = (since: string | undefined) => since ? ((shownAt ?? Date.now()) - Date.parse(since)) / 1000 : -1;
 
 const process: Column<Socket> = {
   name: "process", title: "Process", width: 150, grow: 1.6, slot: "a", full: true,

@@ -8,6 +8,7 @@ import { icons } from "../shell/icons.ts";
 import { menu } from "../shell/menu.ts";
 import { findBox, filterBox } from "../shell/filter.ts";
 import { copyText, csv, download, lines, text } from "./export.ts";
+import { showAt } from "./sockets.ts";
 import { slider } from "../past/index.ts";
 
 /** What is different from table to table. */
@@ -94,6 +95,8 @@ class TablePage<R> implements Mounted {
 
   #show(): void {
     this.#close();
+    showAt(this.of.sockets ? this.app.past?.at ?? null : null);
+    this.#grid.setColumns(this.#chosen(), !!this.app.param("columns"));
     this.#grid.show(this.#table());
   }
 
@@ -129,7 +132,8 @@ class TablePage<R> implements Mounted {
   #chosen(): Column<R>[] {
     const names = this.app.param("columns")?.split(",");
     if (names) return this.of.columns.filter((c) => names.includes(c.name));
-    return this.of.columns.filter((c) => (!c.hidden || c.instead && !this.app.full) && (this.app.full || !c.full) && (this.app.status?.places !== false || c.name !== "place" && c.name !== "provider"));
+    const past = this.of.sockets && this.app.past; // which has no rates
+    return this.of.columns.filter((c) => !(past && (c.name === "rx" || c.name === "tx"))).filter((c) => (!c.hidden || c.instead && !this.app.full) && (this.app.full || !c.full) && (this.app.status?.places !== false || c.name !== "place" && c.name !== "provider"));
   }
 
   #buttons(): HTMLElement {
