@@ -240,6 +240,11 @@ func TestTotalsAfterKill(t *testing.T) {
 	if err := r.begin(); err != nil {
 		t.Fatal(err)
 	}
+	ended := closed(socket(6, netstat.Established, "10.0.0.1:40002", "192.0.2.7:443", &netstat.Process{PID: 5, Name: "ssh"}), noon, 9, 0)
+	r.event(&ended)
+	if err := r.flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	r.herald.end()
 	shut(t, s) // and no word more
 	ask := func(want string) {
@@ -256,8 +261,8 @@ func TestTotalsAfterKill(t *testing.T) {
 	ask("")
 	c.forward(time.Second)
 	record(t, path, c, &script{flows: []watch.Flow{before(flow(stays, 100, 0), 100, 0)}, steps: []func(*script) watch.Report{
-		events(time.Second), func(*script) watch.Report { ask("nginx 1 30 "); return watch.Report{} },
-		reading(time.Minute, before(flow(stays, 150, 0), 100, 0)), func(*script) watch.Report { ask("curl 1 150 nginx 1 30 "); return watch.Report{} },
+		events(time.Second), func(*script) watch.Report { ask("nginx 1 30 ssh 1 9 "); return watch.Report{} },
+		reading(time.Minute, before(flow(stays, 150, 0), 100, 0)), func(*script) watch.Report { ask("curl 1 150 nginx 1 30 ssh 1 9 "); return watch.Report{} },
 	}})
-	ask("curl 1 150 nginx 1 30 ")
+	ask("curl 1 150 nginx 1 30 ssh 1 9 ")
 }

@@ -67,7 +67,8 @@ type Store struct {
 	mark      int64
 	swept     time.Time // when what nothing refers to was last deleted
 
-	chores         []chore   // what is left of housekeeping
+	chores         []chore // what is left of housekeeping
+	slice          time.Duration
 	looked, jumped time.Time // when the clock was last looked at by it, and when it had jumped
 }
 
@@ -86,7 +87,7 @@ func Open(cfg Config) (*Store, error) {
 	if real, err := filepath.EvalSymlinks(cfg.Path); err == nil { // the lock is the file's, by whatever name it is opened
 		cfg.Path = real
 	}
-	s := &Store{cfg: cfg}
+	s := &Store{cfg: cfg, slice: tidySlice}
 	var err error
 	if s.lock, err = lock(cfg.Path + ".lock"); err != nil {
 		return nil, wrap("open", cfg.Path, err)
@@ -156,7 +157,7 @@ func inspect(path string) (fresh, checked bool, err error) {
 // killed. With synchronous=FULL the log is synced at each commit too, so that it is there after a power cut, if the disk
 // keeps its word; a commit every few seconds makes that cheap (sqlite.org/wal.html, pragma.html#pragma_synchronous).
 // cell_size_check and trusted_schema are for files that are not what they were.
-var writerPragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(8388608)",
+var writerPragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(8388608)", "wal_autocheckpoint(8000)",
 	"cell_size_check(ON)", "trusted_schema(OFF)", "cache_size(-16384)", "temp_store(MEMORY)", "busy_timeout(3000)"}
 
 // freshPragma has to come before the first table, and is written to the file each time.

@@ -1,10 +1,7 @@
 package history
 
 import (
-	"cmp"
-	"maps"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/sockeye-net/sockeye/netstat"
@@ -22,17 +19,17 @@ func (r *recorder) put(b *batch, last bool) error {
 			return err
 		}
 	}
-	sums := totals{r.store.cfg.Now().Location(), make(map[totalKey]*sum)}
-	if err := b.endAll(r.old, sums); err != nil {
+	r.more = r.more[:0]
+	if err := r.endAll(b); err != nil {
 		return err
 	}
 	for _, e := range r.book.dirty {
 		e.summing = last || e.closed != 0 || e.due(b.now)
-		if err := r.putEntry(b, e, sums); err != nil {
+		if err := r.putEntry(b, e); err != nil {
 			return err
 		}
 	}
-	if err := b.addTotals(sums); err != nil {
+	if err := r.putTotals(b, last); err != nil {
 		return err
 	}
 	return r.traffic.put(b)
@@ -81,7 +78,7 @@ func (b *batch) ids(e *entry) (i ids, remote host, err error) {
 }
 
 // putEntry writes a life to where it belongs.
-func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
+func (r *recorder) putEntry(b *batch, e *entry) error {
 	if e.stored && !e.more && !e.summing && e.closed == 0 {
 		_, err := b.exec("UPDATE live SET rx = ?, tx = ?, basis = ? WHERE id = ?", int64(e.bytes.Received), int64(e.bytes.Sent), int64(e.bytes.Basis), e.id)
 		return err
@@ -94,7 +91,7 @@ func (r *recorder) putEntry(b *batch, e *entry, sums totals) error {
 		return err
 	}
 	if e.summing && e.socket.State != netstat.Listen {
-		sums.add(e.moment(b.now), i.program, i.remote, somebody(e.socket.Remote.Addr()), e.unsummedYet())
+		r.add(addition{e.moment(b.now), i.program, i.remote, somebody(e.socket.Remote.Addr()), e.unsummedYet()})
 	}
 	if e.closed == 0 {
 		return r.putLive(b, e, i)
@@ -159,78 +156,6 @@ func (e *entry) values(i ids) []any {
 	return []any{span, e.opened, e.closed, int64(e.flags), int64(s.Proto), family(s), int64(s.State),
 		i.local, int64(s.Local.Port()), i.remote, int64(s.Remote.Port()), i.program, i.process, i.owners,
 		uid, int64(s.NetNS), int64(e.bytes.Received), int64(e.bytes.Sent), int64(e.bytes.Basis), int64(e.source), int64(e.ownerFrom), int64(s.Missing)}
-}
-
-// Grains of totals. They are by the calendar where the recorder runs; a start is 20261121 or 202611.
-const (
-	byDay   = 1
-	byMonth = 2
-	byPair  = 3 // months, of programs and hosts together
-)
-
-func dayOf(t time.Time) int64   { return int64(t.Year()*10000 + int(t.Month())*100 + t.Day()) }
-func monthOf(t time.Time) int64 { return int64(t.Year()*100 + int(t.Month())) }
-
-type totalKey struct{ grain, start, program, host int64 }
-
-type sum struct{ rx, tx, opened, closed int64 }
-
-// totals are by program (host 0), by host (program 0), and by month also by both, where 0 is what is not known. A table that
-// is in the order of its key has the hosts of a program in a month beside each other.
-type totals struct {
-	zone *time.Location
-	sums map[totalKey]*sum
-}
-
-// add adds to those of a moment; by host where there is one.
-func (t totals) add(moment, program, remote int64, host bool, more sum) {
-	if more == (sum{}) {
-		return
-	}
-	at := time.UnixMicro(moment).In(t.zone)
-	day, month := dayOf(at), monthOf(at)
-	t.plus(totalKey{byDay, day, program, 0}, more)
-	t.plus(totalKey{byMonth, month, program, 0}, more)
-	t.plus(totalKey{byPair, month, program, remote}, more)
-	if host {
-		t.plus(totalKey{byDay, day, 0, remote}, more)
-		t.plus(totalKey{byMonth, month, 0, remote}, more)
-	}
-}
-
-func (t totals) plus(k totalKey, more sum) {
-	s := t.sums[k]
-	if s == nil {
-		s = new(sum)
-		t.sums[k] = s
-	}
-	s.rx, s.tx, s.opened, s.closed = s.rx+more.rx, s.tx+more.tx, s.opened+more.opened, s.closed+more.closed
-}
-
-// beyond is what was not counted yet. What is counted at the end can be less than while it lived (see watch.Basis).
-func beyond(all, counted uint64) int64 {
-	if all < counted {
-		return 0
-	}
-	return int64(all - counted)
-}
-
-// addTotals stores them in the order of the table, so that neighbours meet the same page.
-func (b *batch) addTotals(t totals) error {
-	for _, k := range slices.SortedFunc(maps.Keys(t.sums), totalKey.compare) {
-		s := t.sums[k]
-		_, err := b.exec(`INSERT INTO total(grain, start, program, host, rx, tx, opened, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx, opened = opened + excluded.opened, closed = closed + excluded.closed`,
-			k.grain, k.start, k.program, k.host, s.rx, s.tx, s.opened, s.closed)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k totalKey) compare(l totalKey) int {
-	return cmp.Or(cmp.Compare(k.grain, l.grain), cmp.Compare(k.start, l.start), cmp.Compare(k.program, l.program), cmp.Compare(k.host, l.host))
 }
 
 // oldLife is what an earlier recorder left open.
@@ -310,14 +235,14 @@ func (r *recorder) adopt(n *entry) {
 }
 
 // endAll ends what was left open. What it refers to was seen until now.
-func (b *batch) endAll(old map[cookieKey]oldLife, sums totals) error {
-	if len(old) == 0 {
+func (r *recorder) endAll(b *batch) error {
+	if len(r.old) == 0 {
 		return nil
 	}
 	if err := b.see(); err != nil {
 		return err
 	}
-	for _, o := range old {
+	for _, o := range r.old {
 		if err := b.endOld(o); err != nil {
 			return err
 		}
@@ -326,7 +251,7 @@ func (b *batch) endAll(old map[cookieKey]oldLife, sums totals) error {
 			more.opened = 1
 		}
 		if !o.listens {
-			sums.add(o.end, o.program, o.remote, o.host, more)
+			r.add(addition{o.end, o.program, o.remote, o.host, more})
 		}
 	}
 	return nil

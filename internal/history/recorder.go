@@ -95,8 +95,14 @@ type recorder struct {
 	taken   bool
 	old     map[cookieKey]oldLife
 	news    []News // of this batch
-	learns  int64  // until when
-	herald  *herald
+
+	more    []addition // of this batch
+	sums    totals     // that wait to be added
+	adding  bool       // this batch adds them
+	totaled time.Time  // when they were added last
+
+	learns int64 // until when
+	herald *herald
 
 	flushed  time.Time // last tried
 	tidied   time.Time
@@ -159,6 +165,9 @@ func (r *recorder) takeOver() error {
 	}
 	first, err := r.store.first()
 	if err != nil {
+		return wrap("read", r.store.cfg.Path, schemaDamage(err))
+	}
+	if r.sums, err = r.store.pending(); err != nil {
 		return wrap("read", r.store.cfg.Path, schemaDamage(err))
 	}
 	r.old, r.lastID, r.taken = old, max(last, r.lastID), true
@@ -281,7 +290,7 @@ func (r *recorder) tidy() error {
 	if since := now.Sub(r.tidied); since >= 0 && since < tidyEvery {
 		return nil
 	}
-	done, err := r.store.tidySome(tidySlice)
+	done, err := r.store.tidySome()
 	if errors.Is(err, ErrDamaged) {
 		return err
 	}
@@ -325,6 +334,7 @@ func (r *recorder) abandon(e *entry) {
 // done forgets what was written.
 func (r *recorder) done() {
 	r.book.written(micros(r.store.cfg.Now()))
+	r.added()
 	r.herald.tell(r.news)
 	r.news = nil
 	select {

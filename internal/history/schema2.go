@@ -1,7 +1,8 @@
 package history
 
 // schema2 adds what is new: what was seen before, and what was not. A history of schema 1 has seen what it has stored. Totals by
-// program and host get a grain of their own, and what is open says how much of it is in totals: its beginning, and so many bytes.
+// program and host get a grain of their own, and what is open says how much of it is in totals: its beginning, and so many bytes; what is to be added to
+// totals waits in pending.
 const schema2 = `
 CREATE TABLE known(kind INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
 	PRIMARY KEY(kind, who, what)) WITHOUT ROWID;
@@ -14,6 +15,8 @@ ALTER TABLE live ADD COLUMN summed INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE live ADD COLUMN summed_rx INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE live ADD COLUMN summed_tx INTEGER NOT NULL DEFAULT 0;
 UPDATE live SET summed_rx = rx, summed_tx = tx;
+CREATE TABLE pending(moment INTEGER NOT NULL, program INTEGER NOT NULL, remote INTEGER NOT NULL, host INTEGER NOT NULL,
+	rx INTEGER NOT NULL, tx INTEGER NOT NULL, opened INTEGER NOT NULL, closed INTEGER NOT NULL);
 INSERT INTO total SELECT 3, start, program, host, rx, tx, opened, closed FROM total WHERE grain = 2 AND program != 0 AND host != 0;
 DELETE FROM total WHERE grain = 2 AND program != 0 AND host != 0;
 

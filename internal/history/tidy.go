@@ -25,7 +25,7 @@ type chore func() (done bool, err error)
 // every minute, a little at a time.
 func (s *Store) Tidy(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if done, err := s.tidySome(tidySlice); err != nil || done {
+		if done, err := s.tidySome(); err != nil || done {
 			return err
 		}
 	}
@@ -33,11 +33,11 @@ func (s *Store) Tidy(ctx context.Context) error {
 }
 
 // tidySome goes on with housekeeping for a while. Where it had been done it begins anew.
-func (s *Store) tidySome(slice time.Duration) (done bool, err error) {
+func (s *Store) tidySome() (done bool, err error) {
 	if len(s.chores) == 0 {
 		s.chores = s.newChores(s.cfg.Now())
 	}
-	for end := time.Now().Add(slice); len(s.chores) > 0; {
+	for end := time.Now().Add(s.slice); len(s.chores) > 0; {
 		done, err := s.chores[0]()
 		if err != nil {
 			s.chores = nil
