@@ -60,8 +60,8 @@ type Group struct {
 // lives, also of the part outside of the time asked for, unless they are from totals: those count what was moved in it.
 //
 // Totals are taken where they can answer: by process, unit, host, country or system, over whole months (or days, where the
-// filter is empty) of the calendar that SetCalendar says, with a filter of nothing but these. They are kept longer than lives. What is open
-// is added to them once a minute.
+// filter is empty) of the calendar that SetCalendar says, with a filter of nothing but these. They are kept longer than lives, and
+// lack the last minute or two of what is recorded now.
 func (r *Reader) Groups(ctx context.Context, q Query, by By) (all []Group, fromTotals bool, err error) {
 	if all, fromTotals, err = r.totals(ctx, q, by); err != nil || fromTotals {
 		return all, fromTotals, wrap("read", r.path, err)

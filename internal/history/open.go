@@ -156,7 +156,7 @@ func inspect(path string) (fresh, checked bool, err error) {
 // writerPragmas:  In WAL mode a commit is a write to the log: it is there for whoever comes after this process was
 // killed. With synchronous=FULL the log is synced at each commit too, so that it is there after a power cut, if the disk
 // keeps its word; a commit every few seconds makes that cheap (sqlite.org/wal.html, pragma.html#pragma_synchronous).
-// cell_size_check and trusted_schema are for files that are not what they were.
+// The log is written back to the file when it has 32 MB: by then many a page is in it more than once. cell_size_check and trusted_schema are for files that are not what they were.
 var writerPragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(8388608)", "wal_autocheckpoint(8000)",
 	"cell_size_check(ON)", "trusted_schema(OFF)", "cache_size(-16384)", "temp_store(MEMORY)", "busy_timeout(3000)"}
 
