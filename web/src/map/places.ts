@@ -98,7 +98,8 @@ export function quoted(text: string): string {
  * large, or a handful of connections would cover Europe.
  */
 export function radius(value: number, greatest: number, width: number): number {
-  if (greatest <= 0) return 3;
+  const least = width < 600 ? 2 : 3;
+  if (greatest <= 0) return least;
   const most = Math.min(15, width / 45, 2 + 2 * Math.sqrt(greatest));
-  return 3 + Math.sqrt(value / greatest) * most;
+  return least + Math.sqrt(value / greatest) * most;
 }
