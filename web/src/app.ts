@@ -3,7 +3,7 @@ import { Api, ApiError, type Params } from "./net/api.ts";
 import { Stream } from "./net/stream.ts";
 import { SocketStore } from "./sockets.ts";
 import { Store, type Frame } from "./store.ts";
-import { formatPlace, parsePlace, type Place } from "./address.ts";
+import { formatPlace, parsePlace, tokenOf, type Place } from "./address.ts";
 
 /** How long a tab that nobody sees keeps its stream: a browser lets a host have six connections. */
 const unseen = 60_000;
@@ -41,7 +41,7 @@ export class App implements Page {
   readonly rates = { time: [] as number[], rx: [] as number[], tx: [] as number[] };
   readonly news: News[] = [];
   past: { at: Date; sockets: Table<Socket> } | null = null;
-  place: Place = parsePlace(location.hash);
+  place: Place = parsePlace(tokenOf(location.hash) === null ? location.hash : "");
   shell!: Shell;
 
   #calls = new Map<Happening | "place", Set<() => void>>();
@@ -164,7 +164,17 @@ export class App implements Page {
     this.tell("past");
   }
 
+  /** Takes the token of the address, if it has one, out of it at once. Answers whether it had one. */
+  async enter(): Promise<boolean> {
+    const token = tokenOf(location.hash);
+    if (token === null) return false;
+    history.replaceState(null, "", formatPlace(this.place));
+    await this.api.signIn(token).catch((err: Error) => this.say(`The token of the address is not taken: ${err.message}`));
+    return true;
+  }
+
   #moved(): void {
+    if (tokenOf(location.hash) !== null) return void this.enter().then(() => this.begin());
     const before = this.filter;
     this.place = parsePlace(location.hash);
     if (this.filter !== before) this.#filterChanged();

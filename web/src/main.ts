@@ -4,8 +4,6 @@ import "./style/tokens.css";
 import "./style/page.css";
 import "./style/grid.css";
 import { App } from "./app.ts";
-import { tokenOf } from "./address.ts";
-import { parsePlace } from "./address.ts";
 import { PageShell } from "./shell/shell.ts";
 import { connections, hosts, interfaces, listeners, processesView } from "./views/views.ts";
 import { mapView } from "./map/index.ts";
@@ -13,12 +11,7 @@ import { historyView, newsView } from "./past/index.ts";
 
 const views = [connections, processesView, listeners, hosts, interfaces, mapView, historyView, newsView];
 
-// The token goes out of the address before anything else is done.
-const token = tokenOf(location.hash);
-if (token !== null) history.replaceState(null, "", location.pathname);
-
 const app = new App();
-app.place = parsePlace(location.hash);
 app.shell = new PageShell(app, views);
-if (token !== null) await app.api.signIn(token).catch((err: Error) => app.say(`The token of the address is not taken: ${err.message}`));
+await app.enter();
 app.start();

@@ -134,7 +134,7 @@ export class PageShell {
   }
 
   #tokenButton(): HTMLElement {
-    return el("button", { type: "button", class: "primary", text: "Enter the token", on: { click: () => void this.app.signIn("It shows whose process a connection is, and lets you close and end.") } });
+    return el("button", { type: "button", class: "primary", text: "Enter the token", on: { click: () => void this.app.signIn("With it the page shows whose process a connection is, and can close connections and end processes.") } });
   }
 
   #drawStatus(): void {
@@ -142,18 +142,19 @@ export class PageShell {
     this.#host.textContent = plain(s.host);
     this.#hint.hidden = this.app.full;
     this.#hint.replaceChildren(...(this.app.full ? [] : [el("span", {}, "Processes are shown to who has the token: ", el("code", { text: "sockeye serve status" }), " prints the address. "),
-      el("button", { type: "button", class: "link", text: "Enter the token", on: { click: () => void this.app.signIn("It shows whose process a connection is, and lets you close and end.") } })]));
+      el("button", { type: "button", class: "link", text: "Enter the token", on: { click: () => void this.app.signIn("With it the page shows whose process a connection is, and can close connections and end processes.") } })]));
     this.#drawNav();
     if (this.#view && (!this.#mounted || this.#view.full)) this.#mount(this.#view);
   }
 
   #drawConnection(): void {
     const { app } = this;
-    const text = app.connected ? (app.time ? clock(app.time) : "connecting") : app.lost || app.status ? "not connected" : "connecting";
+    const text = app.connected ? (app.time ? clock(app.time) : "connecting") : app.locked ? "locked" : app.lost || app.status ? "not connected" : "connecting";
     this.#live.classList.toggle("on", app.connected);
     this.#live.classList.toggle("off", !app.connected && !!app.lost);
     this.#live.setAttribute("aria-live", "off");
     if (this.#live.textContent !== text) this.#live.textContent = text;
+    document.body.classList.toggle("shut", app.locked);
     document.body.classList.toggle("stale", !app.connected && !!app.time);
     this.#drawBanner();
     this.#drawLocked();

@@ -1,7 +1,7 @@
 import type { App } from "../app.ts";
 import type { Mounted, Page, Table, View } from "../interface.ts";
 import type { Column } from "../grid/column.ts";
-import { Grid } from "../grid/grid.ts";
+import { Grid, narrow } from "../grid/grid.ts";
 import { el, icon } from "../dom.ts";
 import { count } from "../format.ts";
 import { icons } from "../shell/icons.ts";
@@ -49,6 +49,7 @@ class TablePage<R> implements Mounted {
   #box: Mounted;
   #slider: Mounted | null = null;
   #off: (() => void)[] = [];
+  #covers = false;
   #hold = el("button", { type: "button", class: "quiet", "aria-pressed": "false", title: "Hold the order still (p)", on: { click: () => this.#toggleHold() } }, icon(icons.pause), el("span", { text: "Hold" }));
 
   constructor(private readonly of: TableView<R>, root: HTMLElement, private readonly app: App) {
@@ -65,10 +66,15 @@ class TablePage<R> implements Mounted {
     if (of.sockets) this.#slider = slider(past, app);
     this.#off.push(app.on("reading", () => this.#grid.draw()), app.on("past", () => this.#show()), app.on("connection", () => this.#grid.draw()),
       app.on("status", () => this.#grid.setColumns(this.#chosen(), !!this.app.param("columns"))));
+    addEventListener("popstate", this.#back);
     this.#show();
   }
 
+  // On a narrow screen the details cover all, and the way back leads to the table.
+  #back = () => { this.#covers = false; this.#close(); };
+
   unmount(): void {
+    removeEventListener("popstate", this.#back);
     this.#close();
     this.#grid.destroy();
     this.#box.unmount();
@@ -191,6 +197,8 @@ class TablePage<R> implements Mounted {
 
   #open(id: string): void {
     if (this.#opened === id) return;
+    if (narrow.matches && !this.#covers) history.pushState(null, "", location.hash || "#");
+    this.#covers ||= narrow.matches;
     this.#details?.unmount();
     this.#panel.replaceChildren();
     this.#opened = id;
@@ -204,6 +212,8 @@ class TablePage<R> implements Mounted {
 
   #close(refocus = false): void {
     if (!this.#opened) return;
+    if (this.#covers && refocus) return history.back(); // which comes back here
+    this.#covers = false;
     this.#details?.unmount();
     this.#details = null;
     this.#opened = null;
