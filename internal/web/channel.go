@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/view"
@@ -47,35 +46,6 @@ type group struct {
 // as much as a viewer who is alone.
 const maxChannels = 64
 
-// viewer is one open stream.
-type viewer struct {
-	group  *group
-	queue  chan []byte  // frames; closed when the stream is to end
-	behind atomic.Int64 // bytes that were queued, and not taken
-	lags   bool         // the queue was full: it is to get everything anew
-}
-
-// queueLength is how many readings and batches of events may wait for a viewer who reads slowly, and maxBehind how many bytes,
-// beyond a frame that is alone.
-const (
-	queueLength = 16
-	maxBehind   = 4 << 20
-)
-
-// push queues frames, if there is room. It is called under the hub's lock.
-func (v *viewer) push(frames []byte) bool {
-	n, behind := int64(len(frames)), v.behind.Load()
-	if len(v.queue) == cap(v.queue) || behind > 0 && behind+n > maxBehind {
-		return false
-	}
-	v.behind.Add(n)
-	v.queue <- frames
-	return true
-}
-
-// taken is called with what came from the queue when it was sent.
-func (v *viewer) taken(frames []byte) { v.behind.Add(-int64(len(frames))) }
-
 var (
 	errTooMany = errors.New("there are as many viewers as this server lets in; try again later")
 	errWishes  = errors.New("the viewers have too many different filters; try again later, or without a filter")
@@ -107,10 +77,10 @@ func (h *Hub) join(w wishes) (*viewer, error) {
 		h.dropIdle()
 		return nil, err
 	}
-	v := &viewer{group: g, queue: make(chan []byte, queueLength)}
+	v := newViewer(g, &h.behind[w.access])
 	g.viewers[v] = struct{}{}
 	h.viewers[v] = struct{}{}
-	v.push(h.anew(g, false))
+	h.catchUp(v)
 	return v, nil
 }
 
@@ -211,8 +181,9 @@ func (c *channel) parse(names *view.Names) (err error) {
 	return err
 }
 
-// Leave takes a viewer away, whose queue ends.
+// Leave takes a viewer away, whose queue ends. Nothing is taken from it any more.
 func (h *Hub) Leave(v *viewer) {
+	defer v.settle()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.leave(v)
@@ -247,6 +218,7 @@ func (h *Hub) dropIdle() {
 
 // tick sends what a reading has changed, and the events that wait.
 func (h *Hub) tick() {
+	h.forgetWholes()
 	if len(h.viewers) == 0 {
 		return
 	}
@@ -256,6 +228,7 @@ func (h *Hub) tick() {
 		}
 	}
 	h.flush(h.pulse())
+	h.forgetWholes()
 }
 
 // flush sends to each group what its channels have, and the pulse behind it.
@@ -284,17 +257,19 @@ func (h *Hub) flush(pulse []byte) {
 // send queues frames for a group, and never waits: who does not read fast enough misses some, and gets everything anew when
 // it has taken what it has.
 func (h *Hub) send(g *group, frames []byte) {
-	var anew []byte
 	for v := range g.viewers {
-		switch {
-		case !v.lags:
+		if v.lags {
+			h.catchUp(v)
+		} else {
 			v.lags = !v.push(frames)
-		case v.behind.Load() == 0: // it has taken all
-			if anew == nil {
-				anew = h.anew(g, true)
-			}
-			v.lags = !v.push(anew)
 		}
+	}
+}
+
+// catchUp gives a viewer everything, if there is room for it; else it lags until the next reading.
+func (h *Hub) catchUp(v *viewer) {
+	if v.lags = !v.mayCatchUp() || !v.push(h.anew(v)...); !v.lags {
+		v.fresh = false
 	}
 }
 
@@ -322,23 +297,19 @@ func (c *channel) wait(list []byte) {
 	c.waiting = append(c.waiting, list...)
 }
 
-// anew is everything that the viewers of a group are to have. missed says that there was something in between, of which
-// events are lost.
-func (h *Hub) anew(g *group, missed bool) []byte {
-	var frames [][]byte
-	if missed {
+// anew is everything that a viewer is to have. Tables are the same memory for all. A viewer who was there is told that there was
+// something in between, of which events are lost.
+func (h *Hub) anew(v *viewer) (frames [][]byte) {
+	if !v.fresh {
 		frames = append(frames, frame("missed", []byte(`{}`)))
 	}
-	for _, c := range g.channels {
+	for _, c := range v.group.channels {
 		if c.key.topic.flows() {
 			continue
 		}
-		if c.whole == nil {
-			c.whole = h.everything(c)
-		}
-		frames = append(frames, c.whole)
+		frames = append(frames, h.wholeOf(c))
 	}
-	return slices.Concat(append(frames, h.pulse())...)
+	return append(frames, h.pulse())
 }
 
 // pulse comes with each reading, whether something has changed or not.
@@ -370,7 +341,6 @@ var seed = maphash.MakeSeed()
 // advance brings a channel up to the last reading, and returns the frame of what has changed.
 func (h *Hub) advance(c *channel) []byte {
 	w := h.write(c.key.topic, c.key.access)
-	c.whole = nil
 	seq := h.now.seq
 	set, gone := h.set[:0], h.gone[:0]
 	h.each(c, w, func(i int) {
@@ -392,6 +362,29 @@ func (h *Hub) advance(c *channel) []byte {
 		return nil
 	}
 	return tableFrame(c.key.topic, h.now, false, set, gone)
+}
+
+// maxWhole bounds the memory that is kept for those who come before the next reading, in bytes.
+const maxWhole = 16 << 20
+
+// wholeOf is everything, made once for those who come between two readings.
+func (h *Hub) wholeOf(c *channel) []byte {
+	if c.whole != nil {
+		return c.whole
+	}
+	all := h.everything(c)
+	if h.wholes+len(all) <= maxWhole || h.wholes == 0 {
+		c.whole, h.wholes = all, h.wholes+len(all)
+	}
+	return all
+}
+
+// forgetWholes is for the end of a reading: who came has what there is.
+func (h *Hub) forgetWholes() {
+	for _, c := range h.channels {
+		c.whole = nil
+	}
+	h.wholes = 0
 }
 
 // everything is the frame with all rows.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-net/sockeye/ifstat"
@@ -69,11 +70,13 @@ type Hub struct {
 	flushed  time.Time // when something was sent last
 	viewers  map[*viewer]struct{}
 	ended    bool
+	behind   [accesses]atomic.Int64 // bytes that viewers have not taken
 
 	failing    error // why there is no reading; nil is that all is well
 	failsSince time.Time
 
 	set, gone []byte // memory of what frames are made of
+	wholes    int    // bytes of all channels' whole
 
 	snap  ifstat.Snapshot
 	meter ifstat.Meter

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,7 +211,7 @@ func TestSendingIsBounded(t *testing.T) {
 		for s.begin(a, part) {
 			n++
 		}
-		if want := map[Access]int{Public: maxSending / 2 / part, Full: maxSending / part}[a]; n != want {
+		if want := mostSending(a) / part; n != want || n < 3 {
 			t.Errorf("%v: %d answers are on their way, want %d", a, n, want)
 		}
 		for range n {
@@ -244,19 +245,47 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestQueueIsBounded: a viewer who reads slowly has no more than some bytes waiting, and everything anew when it has taken them.
+// TestQueueIsBounded: a viewer who reads slowly has no more than some bytes waiting, and all of them together neither. What a
+// viewer who leaves has not taken counts no more.
 func TestQueueIsBounded(t *testing.T) {
-	v := &viewer{queue: make(chan []byte, queueLength)}
+	shared := new(atomic.Int64)
+	v := newViewer(&group{access: Public}, shared)
 	large := make([]byte, maxBehind/2)
-	if !v.push(make([]byte, 3*maxBehind)) {
-		t.Error("a frame that is alone")
+	if !v.push(make([]byte, 3*maxBehind), large) {
+		t.Error("frames that are alone")
 	}
 	if v.push(large) {
-		t.Error("another behind it")
+		t.Error("another behind them")
 	}
-	v.taken(<-v.queue)
+	v.drain()
 	if !v.push(large) || !v.push(large) || v.push(large[:1]) {
 		t.Error("as many as there is room for")
+	}
+	var all []*viewer
+	for n := mostSending(Public)/maxBehind - 1; n > 0; n-- {
+		other := newViewer(v.group, shared)
+		if !other.push(large, large) {
+			t.Fatalf("there is no room for %d others", n)
+		}
+		all = append(all, other)
+	}
+	late := newViewer(v.group, shared)
+	if late.push(large) || late.mayCatchUp() {
+		t.Error("there is room for all of them")
+	}
+	all[0].settle()
+	all[0].settle()
+	if !late.mayCatchUp() || !late.push(large, large) || late.push(large[:1]) {
+		t.Error("one that has left holds its room")
+	}
+	for _, v := range append(all, v, late) {
+		v.settle()
+	}
+	if n := shared.Load(); n != 0 {
+		t.Errorf("%d bytes are left", n)
+	}
+	if many := make([][]byte, queueLength+1); late.push(many...) || len(late.queue) != 2 {
+		t.Error("a part of the frames was queued")
 	}
 }
 
