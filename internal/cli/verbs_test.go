@@ -586,6 +586,27 @@ func TestVerbsComplete(t *testing.T) {
 	}
 }
 
+// TestVerbsEverywhere: each verb has --json, is offered by the shell's completion, and has a manual page.
+func TestVerbsEverywhere(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	w.check(t, "man "+dir, exitFound, "")
+	w.out.Reset()
+	w.Run(t.Context(), []string{"__complete", ""})
+	for _, verb := range []string{"top", "close", "kill", "wait", "free", "why", "send", "recv", "echo"} {
+		cmd, _, err := w.root().Find([]string{verb})
+		if err != nil || cmd.Name() != verb || cmd.Flags().Lookup("json") == nil {
+			t.Errorf("%s: no --json (%v)", verb, err)
+		}
+		if !strings.Contains("\n"+w.out.String(), "\n"+verb+"\t") {
+			t.Errorf("%s is not offered: %s", verb, w.out.String())
+		}
+		if _, err := os.Stat(dir + "/sockeye-" + verb + ".1"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestManual: a page for each command that is shown, with every flag, the same each time.
 func TestManual(t *testing.T) {
 	w := newWorld(t)
