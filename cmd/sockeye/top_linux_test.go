@@ -25,7 +25,7 @@ func TestTop(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T){
 		"screens": topScreens, "keys": topKeys, "glow": topGlow, "mouse": topMouse, "resize": topResize, "leaves": topLeaves,
-		"closes": topCloses, "ends": topEnds, "user": topUser, "batch": topBatch, "quiet": topQuiet, "no colors": topNoColors,
+		"closes": topCloses, "ends": topEnds, "user": topUser, "batch": topBatch, "quiet": topQuiet, "no colors": topNoColors, "names": topNames,
 	} {
 		t.Run(name, test)
 	}
@@ -214,8 +214,16 @@ func topKeys(t *testing.T) {
 	x.Type("41004")
 	x.Keys("Enter")
 	x.Wait("4/5")
+	if !underlined(x) {
+		t.Error("what was found is not marked")
+	}
 	x.Keys("Escape") // the search
-	time.Sleep(200 * time.Millisecond)
+	testutil.Eventually(t, 5*time.Second, func() error {
+		if underlined(x) {
+			return errors.New(x.Colors())
+		}
+		return nil
+	})
 	x.Keys("Escape") // the filter
 	x.Wait("/40")
 	x.Keys("c")
@@ -240,6 +248,11 @@ func topKeys(t *testing.T) {
 	}
 	x.Keys("q")
 	x.Wait("left with 0")
+}
+
+// underlined reports whether something is, as what is searched for.
+func underlined(x *testutil.Tmux) bool {
+	return regexp.MustCompile(`\x1b\[(\d+;)*4m`).MatchString(x.Colors())
 }
 
 // without waits until something is not shown any more.
@@ -439,6 +452,21 @@ func topUser(t *testing.T) {
 	})
 	x.Keys("q")
 	x.Wait("left with 0")
+}
+
+// topNames: names of hosts are looked up unless -n forbids it. There is no network here: it is the hosts file that knows one.
+func topNames(t *testing.T) {
+	if names, err := net.LookupAddr("127.0.0.1"); err != nil {
+		testutil.Lack(t, "nothing names 127.0.0.1: "+err.Error())
+	} else if !strings.HasPrefix(names[0], "localhost") {
+		testutil.Lack(t, "127.0.0.1 is called "+names[0])
+	}
+	newScene(t, 1)
+	x := top(t, 120, 24, "--view hosts")
+	x.Wait("127.0.0.1", "localhost")
+	x = top(t, 120, 24, "-n --view hosts")
+	x.Wait("127.0.0.1", "RX 0 B/s") // the second reading
+	without(x, "localhost")
 }
 
 // topNoColors: NO_COLOR takes the colours away, and the marks stay.
