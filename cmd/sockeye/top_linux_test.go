@@ -269,7 +269,7 @@ func without(x *testutil.Tmux, part string) {
 func topGlow(t *testing.T) {
 	s := newScene(t, 1)
 	x := top(t, 100, 20, "-n --theme dark")
-	x.Wait("2 conn", "ESTABLISHED")
+	x.Wait("2 conn", "RX 0 B/s") // the second reading: before the first, what comes was there already
 	p := s.connect(t, 41999)
 	testutil.Eventually(t, 5*time.Second, func() error { return marked(x.Colors(), "+ ", "\x1b[92m", "41999") })
 	p.end()
@@ -473,7 +473,7 @@ func topNames(t *testing.T) {
 func topNoColors(t *testing.T) {
 	s := newScene(t, 1)
 	x := top(t, 80, 24, "-n", "NO_COLOR=1")
-	x.Wait("2 conn")
+	x.Wait("2 conn", "RX 0 B/s") // the second reading
 	s.connect(t, 41500)
 	x.Wait("+ tcp")
 	for _, code := range regexp.MustCompile("\x1b\\[[0-9;]*m").FindAllString(x.Colors(), -1) {
@@ -489,8 +489,7 @@ func topNoColors(t *testing.T) {
 func topQuiet(t *testing.T) {
 	newScene(t, 10)
 	x := top(t, 120, 40, "-n")
-	x.Wait("20 conn", "1/20")
-	time.Sleep(1500 * time.Millisecond)
+	x.Wait("20 conn", "RX 0 B/s") // the second reading
 	path := filepath.Join(t.TempDir(), "out")
 	x.Do("pipe-pane", "cat > "+path)
 	time.Sleep(4 * time.Second)
