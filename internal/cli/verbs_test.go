@@ -199,7 +199,7 @@ func TestCloseNothing(t *testing.T) {
 	w, d := doer(t, "yes")
 	w.check(t, "close dst 198.51.100.1", exitNotFound, "")
 	w.check(t, "close sport = :631", exitNotFound, "sockeye: no connection matches, but 1 socket that has none: see sockeye kill, which ends the owner\n")
-	w.check(t, "close pid = 7", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; run it as root, or see sockeye doctor\n")
+	w.check(t, "close pid = 7", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; see sockeye doctor\n")
 	w.check(t, "close", exitUnknown, "sockeye: close needs a filter, as in sockeye close dst 203.0.113.7\n")
 	w.check(t, "close --yes --dry-run sport = 1", exitUnknown, "sockeye: if any flags in the group [yes dry-run] are set none of the others can be; [dry-run yes] were all set\n")
 	w.check(t, "close --json sport = :1", exitNotFound, "")
