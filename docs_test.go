@@ -68,7 +68,7 @@ func checkLinks(t *testing.T, path, text string) {
 
 var (
 	namedSource = regexp.MustCompile("`([a-z][\\w/]*\\.go)`")
-	nameIn      = regexp.MustCompile("`(?:\\w+\\.)?(\\w+)` \\(`([a-z][\\w/]*\\.go)`[,)]")
+	nameIn      = regexp.MustCompile("`(?:\\w+\\.)?(\\w+)` \\(`([a-z][\\w/]*\\.go)`(?:\\)|, [^`])")
 )
 
 // checkPlaces looks for files that are named, and for `name` (`file.go`).
