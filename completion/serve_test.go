@@ -369,6 +369,10 @@ func TestServeWaits(t *testing.T) {
 }
 
 func TestServeOptions(t *testing.T) {
+	o, err := (*Options)(nil).normal()
+	if err != nil || o.Workers != runtime.GOMAXPROCS(0) {
+		t.Errorf("by itself there are %d ports (%v)", o.Workers, err)
+	}
 	for _, o := range []Options{{Workers: -1}, {Goroutines: -1}, {MaxConns: -1}, {Idle: -1}, {FirstBlock: -1}, {Unsent: -1}, {BlockSize: 1},
 		{Pool: 100}, {Spin: -1}, {Hold: time.Second}} {
 		l, err := Listen("tcp", "127.0.0.1:0")

@@ -1,8 +1,10 @@
 package ifstat
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,6 +50,25 @@ func TestAmountAndRate(t *testing.T) {
 	}
 	if tot := m.Total(); tot.Sum.TxBytes != 5000 || tot.Amount.TxBytes != 1000 || len(tot.Counted) != 1 || tot.Counted[0].Name != "eth0" {
 		t.Errorf("total %+v", tot)
+	}
+}
+
+// TestMonotonic: setting the clock, and sleeping through a suspension, make no rate, since a snapshot's time has the monotonic
+// clock's with it, all the way to the meter.
+func TestMonotonic(t *testing.T) {
+	s, err := List()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Meter
+	m.Add(s)
+	for what, at := range map[string]time.Time{"a snapshot": s.Time, "the meter": m.time} {
+		if !strings.Contains(at.String(), " m=") {
+			t.Errorf("the time of %s is of the wall clock only: %v", what, at)
+		}
 	}
 }
 

@@ -89,8 +89,15 @@ func (s *seats) setDeadline(t time.Time) {
 		s.timer = nil
 	}
 	if s.deadline = t; s.max > 0 && !t.IsZero() {
-		s.timer = time.AfterFunc(time.Until(t), s.free.Broadcast)
+		s.timer = time.AfterFunc(time.Until(t), s.wake)
 	}
+}
+
+// wake has waits look at the deadline. It takes the lock, or it would be missed by one that has just looked.
+func (s *seats) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free.Broadcast()
 }
 
 // accept takes a client from the queue, and a seat.

@@ -3,12 +3,15 @@ package sockex
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sockeye-net/sockeye/internal/testutil"
 )
 
 // accepting is an AcceptEx in a goroutine.
@@ -26,6 +29,20 @@ func (r *rig) accept(ctx context.Context, o *AcceptOptions) *accepting {
 		p.a, p.err = AcceptEx(ctx, r.l, p.buf, o)
 	}()
 	return p
+}
+
+// posted waits until so many are posted, the last of them behind the others.
+func (r *rig) posted(n int) {
+	r.Helper()
+	testutil.Eventually(r, patience/10, func() error {
+		posts.Lock()
+		defer posts.Unlock()
+		if p := posts.of[r.l]; p == nil || p.calls != n {
+			return fmt.Errorf("%d are not posted", n)
+		}
+		return nil
+	})
+	time.Sleep(2 * time.Millisecond) // nothing tells that it waits by now
 }
 
 // wait waits for the result, and checks the first block.
@@ -200,10 +217,9 @@ func TestAcceptSeveral(t *testing.T) {
 	var posted [n]*accepting
 	for i := range posted {
 		posted[i] = r.accept(r.ctx, nil)
-		time.Sleep(2 * time.Millisecond)
+		r.posted(i + 1)
 	}
 	silent := r.dial()
-	time.Sleep(20 * time.Millisecond)
 	for i := 1; i < n; i++ {
 		c := r.dial()
 		r.writes(c, string(rune('a'+i)))
@@ -223,7 +239,7 @@ func TestAcceptCancel(t *testing.T) {
 		ctx, cancel := context.WithCancel(r.ctx)
 		defer cancel()
 		cancels[i], posted[i] = cancel, r.accept(ctx, nil)
-		time.Sleep(2 * time.Millisecond)
+		r.posted(i + 1)
 	}
 	for _, i := range []int{0, 2} { // the one that has its turn, and one that waits for it
 		cancels[i]()

@@ -214,8 +214,10 @@ func TestConnectBusy(t *testing.T) {
 		defer close(ended)
 		_, _, _ = ConnectEx(ctx, s, r.to, make([]byte, 64<<20), nil)
 	}()
-	time.Sleep(20 * time.Millisecond)
-	_, _, err := ConnectEx(r.ctx, s, r.to, nil, nil)
+	peer, err := r.l.AcceptTCP() // it is connected by now, and sends
+	r.must(err)
+	defer peer.Close()
+	_, _, err = ConnectEx(r.ctx, s, r.to, nil, nil)
 	r.is(err, ErrBusy)
 	r.is(s.Close(), ErrBusy)
 	_, err = s.LocalAddr()

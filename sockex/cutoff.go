@@ -9,7 +9,7 @@ import (
 )
 
 // cutoff ends a wait when a context ends, by a deadline: the runtime's poller knows no other way. What the deadline was
-// before cannot be asked for; where the context did end it, there is none afterwards.
+// before cannot be asked for, so it cannot be put back.
 type cutoff struct {
 	ctx  context.Context
 	set  func(time.Time) error
@@ -20,7 +20,7 @@ type cutoff struct {
 	fired bool
 }
 
-// cutOff begins to watch. The end of the wait is to be told with end, on every path.
+// cutOff begins to watch. The end of the wait is to be told with end or ended, on every path.
 func cutOff(ctx context.Context, set func(time.Time) error) *cutoff {
 	c := &cutoff{ctx: ctx, set: set}
 	if ctx.Done() != nil {
@@ -41,17 +41,24 @@ func (c *cutoff) fire() {
 	}
 }
 
-// end is given what the wait came to. It returns the context's error for one that the context has ended.
-func (c *cutoff) end(err error) error {
+// ended reports whether the context has ended the wait. The deadline is left in the past then, and not touched any more.
+func (c *cutoff) ended() bool {
 	if c.stop == nil || c.stop() {
-		return err
+		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
-	if c.fired {
-		_ = c.set(time.Time{})
+	return c.fired
+}
+
+// end is given what the wait came to. It returns the context's error for one that the context has ended, and takes the deadline
+// away.
+func (c *cutoff) end(err error) error {
+	if !c.ended() {
+		return err
 	}
+	_ = c.set(time.Time{})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return c.ctx.Err()
 	}

@@ -6,8 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/sockeye-net/sockeye/internal/testutil"
 )
 
 // TestDisconnect ends one direction only, without the flag.
@@ -65,9 +69,7 @@ func TestReuseWaits(t *testing.T) {
 		_ = peer.Close()
 		got <- b
 	}()
-	go func() { _, _ = c.Write(all[:len(all)-1]) }()
-	time.Sleep(10 * time.Millisecond)
-	_, err := c.Write(all[len(all)-1:])
+	_, err := c.Write(all)
 	r.must(err)
 	var s *Socket
 	r.timed(40*time.Millisecond, func() { s, err = DisconnectEx(r.ctx, c, TF_REUSE_SOCKET) })
@@ -186,7 +188,7 @@ func TestReuseRead(t *testing.T) {
 		b, _ := io.ReadAll(c)
 		got <- b
 	}()
-	time.Sleep(20 * time.Millisecond)
+	r.reading("TestReuseRead.func1")
 	time.AfterFunc(20*time.Millisecond, func() {
 		_, _ = peer.Write([]byte("for the reader"))
 		_ = peer.Close()
@@ -197,6 +199,20 @@ func TestReuseRead(t *testing.T) {
 	if b := <-got; string(b) != "for the reader" {
 		r.Errorf("the reader got %q", b)
 	}
+}
+
+// reading waits until a function's goroutine waits for the network.
+func (r *rig) reading(function string) {
+	r.Helper()
+	b := make([]byte, 1<<20)
+	testutil.Eventually(r, patience/10, func() error {
+		for one := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
+			if strings.Contains(one, function) && strings.Contains(one, "[IO wait") {
+				return nil
+			}
+		}
+		return errors.New(function + " does not wait")
+	})
 }
 
 func TestDisconnectFlags(t *testing.T) {

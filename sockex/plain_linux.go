@@ -14,7 +14,7 @@ type plain struct {
 	post bool                  // datagrams
 	try  func(fd uintptr) bool // methods, kept: each time they are made costs an allocation
 	err  error
-	wait *interrupt
+	wait *cutoff
 	ctx  context.Context
 	conn net.Conn
 }
@@ -72,7 +72,7 @@ func (t *transfer) through(ctx context.Context, c net.Conn, raw syscall.RawConn)
 		p.try = t.try
 	}
 	err := raw.Write(p.try)
-	if p.wait != nil && p.wait.end() {
+	if p.wait != nil && p.wait.ended() {
 		return ctx.Err()
 	}
 	if err == nil {
@@ -100,7 +100,7 @@ func (t *transfer) try(fd uintptr) (done bool) {
 		case p.err != unix.EAGAIN:
 			return true
 		case p.wait == nil && p.ctx.Done() != nil:
-			p.wait = newInterrupt(p.ctx, p.conn)
+			p.wait = cutOff(p.ctx, p.conn.SetWriteDeadline)
 		}
 		return false
 	}

@@ -10,9 +10,9 @@ import (
 
 // letters sends datagrams one by one.
 func (t *transfer) letters(ctx context.Context, c *net.UDPConn, to netip.AddrPort) error {
-	wait := newInterrupt(ctx, c)
+	wait := cutOff(ctx, c.SetWriteDeadline)
 	err := t.writeLetters(ctx, c, to)
-	if wait.end() {
+	if wait.ended() {
 		return ctx.Err()
 	}
 	return err

@@ -37,9 +37,9 @@ const block = 256 << 10
 
 // portable sends a stream without the system's own function: blocks are read and written.
 func (t *transfer) portable(ctx context.Context, c net.Conn) error {
-	wait := newInterrupt(ctx, c)
+	wait := cutOff(ctx, c.SetWriteDeadline)
 	err := t.copyTo(ctx, c)
-	if wait.end() {
+	if wait.ended() {
 		return ctx.Err()
 	}
 	return err

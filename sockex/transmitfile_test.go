@@ -177,7 +177,10 @@ func TestStall(t *testing.T) {
 		for _, head := range [][]byte{nil, []byte("head")} {
 			e := s.pair()
 			call := s.startFile(e, f, &FileOptions{Head: head, Tail: []byte("tail")})
-			time.Sleep(50 * time.Millisecond)
+			first := make([]byte, 1)
+			_, err := io.ReadFull(e.peer, first)
+			s.must(err)
+			time.Sleep(50 * time.Millisecond) // until there is no room
 			call.cancel()
 			n, err := call.wait()
 			if !isCancelled(err) || n == 0 {
@@ -187,6 +190,7 @@ func TestStall(t *testing.T) {
 			s.close(e)
 			b, err := io.ReadAll(e.peer)
 			s.must(err)
+			b = join(first, b)
 			if want := join(head, all)[:n]; len(b) != len(want) || firstDifference(b, want) != len(want) {
 				s.Errorf("the peer has %d bytes of %d, the same up to %d", len(b), n, firstDifference(b, want))
 			}

@@ -1,5 +1,5 @@
-// Package lab is what the benchmarks have in common: on what machine they run, how a program gets a processor of its own,
-// and where results go.
+// Package lab is what the benchmarks have in common: on what machine they run, how one gets a network namespace of its own
+// and a program a processor, and where results go.
 package lab
 
 import (
@@ -17,17 +17,30 @@ import (
 
 // Machine says what the figures were measured on: kernel, processors, Go.
 func Machine() string {
+	return fmt.Sprintf("Linux %s, %d x %s, %s", Kernel(), runtime.NumCPU(), Processor(), runtime.Version())
+}
+
+// Processors says how many there are, of which kind.
+func Processors() string {
+	return fmt.Sprintf("%d x %s, %s", runtime.NumCPU(), Processor(), runtime.GOARCH)
+}
+
+// Kernel is its release.
+func Kernel() string {
 	var u unix.Utsname
-	_ = unix.Uname(&u)
+	_ = unix.Uname(&u) // what is not known is empty
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// Processor is the kind of it.
+func Processor() string {
 	info, _ := os.ReadFile("/proc/cpuinfo")
-	model := "unknown processor"
 	for line := range strings.Lines(string(info)) {
 		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
-			model = strings.TrimSpace(v)
-			break
+			return strings.TrimSpace(v)
 		}
 	}
-	return fmt.Sprintf("Linux %s, %d x %s, %s", unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, runtime.Version())
+	return "unknown processor"
 }
 
 // StartOn starts a program on one processor: it inherits that of the thread that starts it.

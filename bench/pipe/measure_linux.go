@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // The sizes of what goes one way, in bytes.
@@ -141,7 +142,7 @@ func median[T ~int64 | ~float64](v []T) T {
 func (r *result) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Pipes\n\n%s, %d processors, %s/%s, %s, %s. Medians of %d rounds.\n\n",
-		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().Format(time.DateOnly), r.rounds)
+		lab.Processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().Format(time.DateOnly), r.rounds)
 	fmt.Fprintf(&b, "| round trip of 64 bytes | µs, p50 | µs, p99 | of net.UnixConn's |\n|---|--:|--:|--:|\n")
 	base := median(r.rtt[subjects[0].name])
 	for _, s := range subjects {
@@ -177,14 +178,4 @@ func size(n int) string {
 		return fmt.Sprintf("%d KiB", n>>10)
 	}
 	return fmt.Sprintf("%d B", n)
-}
-
-func processor() string {
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(b)) {
-		if name, ok := strings.CutPrefix(line, "model name\t: "); ok {
-			return strings.TrimSpace(name)
-		}
-	}
-	return "unknown processor"
 }

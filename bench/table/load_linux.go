@@ -32,20 +32,6 @@ func (p *processes) stop() {
 	}
 }
 
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
-}
-
 // startIdle starts processes of one thread that hold 20 descriptors each, as the daemons of a machine do. They are
 // `cat`, waiting for the end of a pipe.
 func startIdle(n int) (*processes, error) {

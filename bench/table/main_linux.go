@@ -8,17 +8,17 @@
 package main
 
 import (
-	"golang.org/x/sys/unix"
-
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // options are the command line, and what the outer process built for the inner one.
@@ -46,7 +46,7 @@ func main() {
 	case err != nil:
 		exit(err)
 	case o.bin == "":
-		exit(outer(o))
+		exit(lab.Apart(o.out, build))
 	default:
 		exit(inner(o))
 	}
@@ -80,59 +80,21 @@ func parseOptions() (options, error) {
 	return o, nil
 }
 
-// outer builds what is measured while there is still a network to take modules from, and goes on in a new namespace.
-func outer(o options) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("it needs root: for the namespace, and to see every owner")
-	}
-	bin, err := os.MkdirTemp("", "sockeye-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(bin)
-	root, err := build(bin)
-	if err != nil {
-		return err
-	}
-	args := append(os.Args[1:], "-bin="+bin)
-	if o.out == "" {
-		args = append(args, "-out="+filepath.Join(root, "bench", "results"))
-	}
-	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	return cmd.Run()
-}
-
 // build makes sockeye, and the peer that is a library; without the network that one is left out.
-func build(bin string) (root string, err error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("go list: %w (run it inside the module)", err)
+func build(root, bin string) error {
+	if err := lab.Build(root, filepath.Join(bin, "sockeye"), "./cmd/sockeye"); err != nil {
+		return err
 	}
-	root = strings.TrimSpace(string(out))
-	if err := goBuild(root, filepath.Join(bin, "sockeye"), "./cmd/sockeye"); err != nil {
-		return "", err
-	}
-	if err := goBuild(filepath.Join(root, "bench", "peers"), filepath.Join(bin, "gopsutil"), "./gopsutil"); err != nil {
+	if err := lab.Build(filepath.Join(root, "bench", "peers"), filepath.Join(bin, "gopsutil"), "./gopsutil"); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/table: without gopsutil:", err)
-	}
-	return root, nil
-}
-
-func goBuild(dir, out, pkg string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
 	}
 	return nil
 }
 
 // inner runs in the namespace: a load and a measurement for each size.
 func inner(o options) error {
-	if err := loopbackUp(); err != nil {
-		return fmt.Errorf("lo: %w", err)
+	if err := lab.LoopbackUp(); err != nil {
+		return err
 	}
 	idle, err := startIdle(o.idle)
 	defer idle.stop()

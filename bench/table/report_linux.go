@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // report is what bench/results/table.json holds.
@@ -48,10 +49,8 @@ type rowResult struct {
 }
 
 func newReport(o options) *report {
-	var u unix.Utsname
-	unix.Uname(&u)
 	return &report{
-		Schema: 1, Time: time.Now().UTC().Format(time.RFC3339), Machine: machine(), Kernel: unix.ByteSliceToString(u.Release[:]), Go: runtime.Version(),
+		Schema: 1, Time: time.Now().UTC().Format(time.RFC3339), Machine: lab.Processors(), Kernel: lab.Kernel(), Go: runtime.Version(),
 		Idle: o.idle, Versions: versions(o.bin),
 	}
 }
@@ -64,14 +63,6 @@ func ownPeak() float64 {
 		return 0
 	}
 	return float64(u.Maxrss) / 1024
-}
-
-// machine is the kind of the machine, not its name.
-func machine() string {
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	_, model, _ := strings.Cut(string(info), "model name")
-	model, _, _ = strings.Cut(model, "\n")
-	return fmt.Sprintf("%d x %s, %s", runtime.NumCPU(), cmp.Or(strings.Trim(model, "\t :"), "unknown processor"), runtime.GOARCH)
 }
 
 func versions(bin string) map[string]string {

@@ -9,19 +9,14 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // options are the command line, and what the outer process built for the inner one.
@@ -51,7 +46,7 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "", "internal: where the programs were built")
 	flag.Parse()
 	if o.bin == "" {
-		exit(outer(o))
+		exit(lab.Apart(o.out, build))
 	}
 	exit(inner(o))
 }
@@ -64,50 +59,14 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// outer builds what is measured, and goes on in a new namespace.
-func outer(o options) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("it needs root: for the namespace, for BPF, and to see every owner")
-	}
-	bin, err := os.MkdirTemp("", "sockeye-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(bin)
-	text, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return fmt.Errorf("go list: %w (run it inside the module)", err)
-	}
-	root := strings.TrimSpace(string(text))
-	if err := goBuild(root, filepath.Join(bin, "sockeye")); err != nil {
-		return err
-	}
-	args := append(os.Args[1:], "-bin="+bin)
-	if o.out == "" {
-		args = append(args, "-out="+filepath.Join(root, "bench", "results"))
-	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	runtime.LockOSThread() // the inner process dies with the thread that started it
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	return cmd.Run()
-}
-
-func goBuild(dir, out string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./cmd/sockeye")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, text)
-	}
-	return nil
+func build(root, bin string) error {
+	return lab.Build(root, filepath.Join(bin, "sockeye"), "./cmd/sockeye")
 }
 
 // inner runs in the namespace.
 func inner(o options) error {
 	runtime.LockOSThread() // children die with the thread that started them
-	if err := loopbackUp(); err != nil {
+	if err := lab.LoopbackUp(); err != nil {
 		return err
 	}
 	stop, err := startLoad(o)
@@ -121,18 +80,4 @@ func inner(o options) error {
 		return err
 	}
 	return r.write()
-}
-
-func loopbackUp() error {
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(s)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, req)
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // report is what was found.
@@ -29,10 +29,8 @@ func (r *report) say(format string, args ...any) {
 }
 
 func (r *report) measure() error {
-	var u unix.Utsname
-	_ = unix.Uname(&u) // what is not known is empty
 	r.say("# The live screen: last results\n")
-	r.say("%d processors, %s; Linux %s; %s; %s.", runtime.NumCPU(), runtime.GOARCH, unix.ByteSliceToString(u.Release[:]), runtime.Version(),
+	r.say("%d processors, %s; Linux %s; %s; %s.", runtime.NumCPU(), runtime.GOARCH, lab.Kernel(), runtime.Version(),
 		time.Now().UTC().Format(time.RFC3339))
 	r.say("%d connections held by %d processes (%d sockets), of which %d send 64 bytes each second; %d connections opened and closed each second; %d idle processes with 20 descriptors each.",
 		r.o.connections, r.o.holders, 2*r.o.connections, r.o.sends, r.o.rate, r.o.idle)

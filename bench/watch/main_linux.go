@@ -11,19 +11,15 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // options are the command line, and what the outer process built for the inner one.
@@ -54,7 +50,7 @@ func main() {
 	}
 	o := parseOptions()
 	if o.bin == "" {
-		exit(outer(o))
+		exit(lab.Apart(o.out, build))
 	}
 	exit(inner(o))
 }
@@ -87,54 +83,13 @@ func parseOptions() (o options) {
 	return o
 }
 
-// outer builds what is measured while there is still a network to take modules from, and goes on in a new namespace.
-func outer(o options) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("it needs root: for the namespace, for BPF, and to see every owner")
-	}
-	bin, err := os.MkdirTemp("", "sockeye-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(bin)
-	root, err := build(bin)
-	if err != nil {
-		return err
-	}
-	args := append(os.Args[1:], "-bin="+bin)
-	if o.out == "" {
-		args = append(args, "-out="+filepath.Join(root, "bench", "results"))
-	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	runtime.LockOSThread() // the inner process dies with the thread that started it
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	return cmd.Run()
-}
-
 // build makes sockeye, and the peer that is a library; without the network that one is left out.
-func build(bin string) (root string, err error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("go list: %w (run it inside the module)", err)
+func build(root, bin string) error {
+	if err := lab.Build(root, filepath.Join(bin, "sockeye"), "./cmd/sockeye"); err != nil {
+		return err
 	}
-	root = strings.TrimSpace(string(out))
-	if err := goBuild(root, filepath.Join(bin, "sockeye"), "./cmd/sockeye"); err != nil {
-		return "", err
-	}
-	if err := goBuild(filepath.Join(root, "bench", "peers"), filepath.Join(bin, "gopsutilpoll"), "./gopsutilpoll"); err != nil {
+	if err := lab.Build(filepath.Join(root, "bench", "peers"), filepath.Join(bin, "gopsutilpoll"), "./gopsutilpoll"); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/watch: without gopsutil:", err)
-	}
-	return root, nil
-}
-
-func goBuild(dir, out, pkg string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
 	}
 	return nil
 }
@@ -179,18 +134,8 @@ func measure(part string, o options, l *load, r *report) (err error) {
 
 // prepareNamespace brings the loopback up, and gives 200 connections a second enough ports to leave in TIME_WAIT.
 func prepareNamespace() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
+	if err := lab.LoopbackUp(); err != nil {
 		return err
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req); err != nil {
-		return fmt.Errorf("lo: %w", err)
 	}
 	return sysctl("net/ipv4/ip_local_port_range", "10000 65000")
 }

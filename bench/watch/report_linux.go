@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
@@ -9,10 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // report is what bench/results/watch.json holds.
@@ -40,21 +38,11 @@ type loadResult struct {
 }
 
 func newReport(o options) *report {
-	var u unix.Utsname
-	unix.Uname(&u)
 	return &report{
-		Schema: 1, Time: time.Now().UTC().Format(time.RFC3339), Machine: machine(), Kernel: unix.ByteSliceToString(u.Release[:]),
+		Schema: 1, Time: time.Now().UTC().Format(time.RFC3339), Machine: lab.Processors(), Kernel: lab.Kernel(),
 		Go: runtime.Version(), Versions: versions(o),
 		Load: loadResult{Connections: o.connections, Holders: o.holders, Idle: o.idle, Rate: o.rate, Sends: o.sends},
 	}
-}
-
-// machine is the kind of the machine, not its name.
-func machine() string {
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	_, model, _ := strings.Cut(string(info), "model name")
-	model, _, _ = strings.Cut(model, "\n")
-	return fmt.Sprintf("%d x %s, %s", runtime.NumCPU(), cmp.Or(strings.Trim(model, "\t :"), "unknown processor"), runtime.GOARCH)
 }
 
 func versions(o options) map[string]string {

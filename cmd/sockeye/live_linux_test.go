@@ -22,6 +22,7 @@ import (
 type running struct {
 	cmd   *exec.Cmd
 	lines chan string // closed at the end
+	told  int         // lines so far, to be read at the end
 	errs  bytes.Buffer
 }
 
@@ -38,7 +39,7 @@ func start(t *testing.T, cmd *exec.Cmd) *running {
 	}
 	go func() {
 		defer close(r.lines)
-		for s := bufio.NewScanner(out); s.Scan(); {
+		for s := bufio.NewScanner(out); s.Scan(); r.told++ {
 			r.lines <- s.Text()
 		}
 	}()
@@ -214,7 +215,10 @@ func listening(t *testing.T, r *running) (net.Listener, string) {
 	wait:
 		for {
 			select {
-			case line := <-r.lines:
+			case line, ok := <-r.lines:
+				if !ok {
+					t.Fatalf("it ended; stderr: %s", r.errs.String())
+				}
 				if hasAll(line, []string{"listener", port}) {
 					return l, port
 				}
@@ -230,16 +234,20 @@ func listening(t *testing.T, r *running) (net.Listener, string) {
 
 // watchesInText: a person gets a line each, filtered, and the count ends it.
 func watchesInText(t *testing.T) {
-	r := start(t, program(t, "watch", "--interval", "100ms", "--count", "3", "event != opened and process = "+selfName(t)))
+	const count = 30 // it may be slow to begin, and tell of several listeners
+	r := start(t, program(t, "watch", "--interval", "100ms", "--count", strconv.Itoa(count), "event != opened and process = "+selfName(t)))
 	l, port := listening(t, r)
 	local := talk(t, l, 812, 1_200_000, 100*time.Millisecond)
 	line := r.next(t, "- closed   tcp  127.0.0.1:"+local+" -> 127.0.0.1:"+port+"  ", self, " ms  tx 812 B rx 1.2 MB")
 	if _, err := time.Parse("15:04:05.000", line[:12]); err != nil {
 		t.Errorf("%s: %v", line, err)
 	}
+	for range count {
+		talk(t, l, 1, 1, 0)
+	}
 	l.Close()
-	if rest, stderr := r.end(t); len(rest) > 1 || !strings.HasPrefix(stderr, "sockeye: ") {
-		t.Errorf("after the third event: %q %s", rest, stderr)
+	if rest, stderr := r.end(t); r.told != count || !strings.HasPrefix(stderr, "sockeye: ") {
+		t.Errorf("%d events, not %d: %q %s", r.told, count, rest, stderr)
 	}
 }
 

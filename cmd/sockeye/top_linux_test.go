@@ -25,7 +25,7 @@ func TestTop(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T){
 		"screens": topScreens, "keys": topKeys, "glow": topGlow, "mouse": topMouse, "resize": topResize, "leaves": topLeaves,
-		"closes": topCloses, "ends": topEnds, "user": topUser, "batch": topBatch, "quiet": topQuiet, "no colors": topNoColors,
+		"closes": topCloses, "ends": topEnds, "user": topUser, "batch": topBatch, "quiet": topQuiet, "no colors": topNoColors, "names": topNames,
 	} {
 		t.Run(name, test)
 	}
@@ -214,8 +214,16 @@ func topKeys(t *testing.T) {
 	x.Type("41004")
 	x.Keys("Enter")
 	x.Wait("4/5")
+	if !underlined(x) {
+		t.Error("what was found is not marked")
+	}
 	x.Keys("Escape") // the search
-	time.Sleep(200 * time.Millisecond)
+	testutil.Eventually(t, 5*time.Second, func() error {
+		if underlined(x) {
+			return errors.New(x.Colors())
+		}
+		return nil
+	})
 	x.Keys("Escape") // the filter
 	x.Wait("/40")
 	x.Keys("c")
@@ -242,6 +250,11 @@ func topKeys(t *testing.T) {
 	x.Wait("left with 0")
 }
 
+// underlined reports whether something is, as what is searched for.
+func underlined(x *testutil.Tmux) bool {
+	return regexp.MustCompile(`\x1b\[(\d+;)*4m`).MatchString(x.Colors())
+}
+
 // without waits until something is not shown any more.
 func without(x *testutil.Tmux, part string) {
 	x.Until(func(s string) error {
@@ -256,7 +269,7 @@ func without(x *testutil.Tmux, part string) {
 func topGlow(t *testing.T) {
 	s := newScene(t, 1)
 	x := top(t, 100, 20, "-n --theme dark")
-	x.Wait("2 conn", "ESTABLISHED")
+	x.Wait("2 conn", "RX 0 B/s") // the second reading: before the first, what comes was there already
 	p := s.connect(t, 41999)
 	testutil.Eventually(t, 5*time.Second, func() error { return marked(x.Colors(), "+ ", "\x1b[92m", "41999") })
 	p.end()
@@ -441,11 +454,26 @@ func topUser(t *testing.T) {
 	x.Wait("left with 0")
 }
 
+// topNames: names of hosts are looked up unless -n forbids it. There is no network here: it is the hosts file that knows one.
+func topNames(t *testing.T) {
+	if names, err := net.LookupAddr("127.0.0.1"); err != nil {
+		testutil.Lack(t, "nothing names 127.0.0.1: "+err.Error())
+	} else if !strings.HasPrefix(names[0], "localhost") {
+		testutil.Lack(t, "127.0.0.1 is called "+names[0])
+	}
+	newScene(t, 1)
+	x := top(t, 120, 24, "--view hosts")
+	x.Wait("127.0.0.1", "localhost")
+	x = top(t, 120, 24, "-n --view hosts")
+	x.Wait("127.0.0.1", "RX 0 B/s") // the second reading
+	without(x, "localhost")
+}
+
 // topNoColors: NO_COLOR takes the colours away, and the marks stay.
 func topNoColors(t *testing.T) {
 	s := newScene(t, 1)
 	x := top(t, 80, 24, "-n", "NO_COLOR=1")
-	x.Wait("2 conn")
+	x.Wait("2 conn", "RX 0 B/s") // the second reading
 	s.connect(t, 41500)
 	x.Wait("+ tcp")
 	for _, code := range regexp.MustCompile("\x1b\\[[0-9;]*m").FindAllString(x.Colors(), -1) {
@@ -461,8 +489,7 @@ func topNoColors(t *testing.T) {
 func topQuiet(t *testing.T) {
 	newScene(t, 10)
 	x := top(t, 120, 40, "-n")
-	x.Wait("20 conn", "1/20")
-	time.Sleep(1500 * time.Millisecond)
+	x.Wait("20 conn", "RX 0 B/s") // the second reading
 	path := filepath.Join(t.TempDir(), "out")
 	x.Do("pipe-pane", "cat > "+path)
 	time.Sleep(4 * time.Second)

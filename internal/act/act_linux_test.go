@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -506,6 +507,39 @@ func TestWaitCanceled(t *testing.T) {
 	if err := p.Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
+	p.Close()
+	_ = cmd.Wait()
+}
+
+// TestWaitCanceledAtOnce ends the context while a wait begins, which takes the deadline of the wait before away.
+func TestWaitCanceledAtOnce(t *testing.T) {
+	testutil.CheckLeaks(t)
+	cmd := sleeper(t, ":")
+	p := hold(t, listed(t, cmd.Process.Pid))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 100_000 {
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				for range i % 3000 { // at any time
+					runtime.KeepAlive(i)
+				}
+				cancel()
+			}()
+			if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Error("a wait goes on, whose context has ended")
+	}
+	_ = cmd.Process.Kill()
+	<-done
 	p.Close()
 	_ = cmd.Wait()
 }

@@ -75,6 +75,9 @@ func (p *process) wait(ctx context.Context) error {
 		if err := p.fd.SetReadDeadline(time.Time{}); err != nil {
 			return err
 		}
+		if ctx.Err() != nil { // it has ended since, and that may have been its deadline
+			return os.ErrDeadlineExceeded
+		}
 	}
 }
 

@@ -166,7 +166,7 @@ func (l *listing) verdict() error {
 	case l.rows > 0 || l.filter.Empty():
 		return nil
 	case l.hidden > 0:
-		return fmt.Errorf("nothing found, but the owners of %s may not be seen; run it as root, or see sockeye doctor", count(l.hidden, "socket"))
+		return fmt.Errorf("nothing found, but the owners of %s may not be seen; see sockeye doctor", count(l.hidden, "socket"))
 	case l.filter.Needs().GeoDB != 0 && l.places.unsure():
 		return errors.New("nothing found, but not every address could be looked up")
 	}

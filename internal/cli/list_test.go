@@ -121,7 +121,7 @@ func TestListExitCodes(t *testing.T) {
 	w := newWorld(t)
 	w.check(t, "sport = 1", exitNotFound, "")
 	w.check(t, "-t proto = udp", exitNotFound, "")
-	w.check(t, "process = nobody", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; run it as root, or see sockeye doctor\n")
+	w.check(t, "process = nobody", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; see sockeye doctor\n")
 	w.check(t, "sport = foo", exitUnknown, "sockeye: filter: expected a port at \"sport = »foo«\"\n")
 	w.check(t, "woh 80", exitUnknown, "sockeye: filter: no field is called \"woh\" at \"»woh« 80\"; it is no command either, see sockeye --help\n")
 	w.check(t, "--bogus", exitUnknown, "sockeye: unknown flag: --bogus; see sockeye --help\n")

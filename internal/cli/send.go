@@ -31,8 +31,8 @@ A file has at the receiver the name that it has here, without the path; a folder
 sent with all that is in it, but for symbolic links and what is no file. Content,
 permissions and time of the last change are kept. What breaks off goes on where it
 was when the same command is given again. Every file is checked by its SHA-256 before
-it gets its name, and no file is replaced unless recv has --force; one that is there
-already with the same content is not sent.
+it gets its name, and no file is replaced unless recv has --force. One that is there
+already with the same content stays, and if it is larger than 64 KiB is not sent.
 
 Exit status: 0 when the receiver has everything, 1 when it has not, by its own or by
 this end's word, 2 when it could not be asked, or the connection broke.`

@@ -199,7 +199,7 @@ func TestCloseNothing(t *testing.T) {
 	w, d := doer(t, "yes")
 	w.check(t, "close dst 198.51.100.1", exitNotFound, "")
 	w.check(t, "close sport = :631", exitNotFound, "sockeye: no connection matches, but 1 socket that has none: see sockeye kill, which ends the owner\n")
-	w.check(t, "close pid = 7", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; run it as root, or see sockeye doctor\n")
+	w.check(t, "close pid = 7", exitUnknown, "sockeye: nothing found, but the owners of 1 socket may not be seen; see sockeye doctor\n")
 	w.check(t, "close", exitUnknown, "sockeye: close needs a filter, as in sockeye close dst 203.0.113.7\n")
 	w.check(t, "close --yes --dry-run sport = 1", exitUnknown, "sockeye: if any flags in the group [yes dry-run] are set none of the others can be; [dry-run yes] were all set\n")
 	w.check(t, "close --json sport = :1", exitNotFound, "")
@@ -582,6 +582,27 @@ func TestVerbsComplete(t *testing.T) {
 			if got := w.out.String(); !strings.Contains(got, part) {
 				t.Errorf("%q: %q is not in %s", c.args, part, got)
 			}
+		}
+	}
+}
+
+// TestVerbsEverywhere: each verb has --json, is offered by the shell's completion, and has a manual page.
+func TestVerbsEverywhere(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	w.check(t, "man "+dir, exitFound, "")
+	w.out.Reset()
+	w.Run(t.Context(), []string{"__complete", ""})
+	for _, verb := range []string{"top", "close", "kill", "wait", "free", "why", "send", "recv", "echo"} {
+		cmd, _, err := w.root().Find([]string{verb})
+		if err != nil || cmd.Name() != verb || cmd.Flags().Lookup("json") == nil {
+			t.Errorf("%s: no --json (%v)", verb, err)
+		}
+		if !strings.Contains("\n"+w.out.String(), "\n"+verb+"\t") {
+			t.Errorf("%s is not offered: %s", verb, w.out.String())
+		}
+		if _, err := os.Stat(dir + "/sockeye-" + verb + ".1"); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -376,16 +376,19 @@ func TestPeerGone(t *testing.T) {
 				testutil.CheckLeaks(t)
 				at, to := place(t, front)
 				server, forward := place(t, behind)
-				got := make(chan []byte, 1)
+				begun, got := make(chan struct{}), make(chan []byte, 1)
 				serve(t, server, func(c duplex) {
 					c.Write([]byte("greeting that nobody reads"))
-					all, _ := io.ReadAll(c)
-					got <- all
+					first := make([]byte, 1)
+					_, _ = io.ReadFull(c, first)
+					close(begun)
+					rest, _ := io.ReadAll(c)
+					got <- append(first, rest...)
 				})
 				r := start(t, at, forward, Config{Linger: 200 * time.Millisecond})
 				c := dialTo(t, to)
 				c.Write([]byte("command"))
-				time.Sleep(20 * time.Millisecond)
+				<-begun // else the reset that closing becomes would overtake it
 				c.Close()
 				select {
 				case all := <-got:

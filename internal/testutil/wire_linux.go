@@ -39,6 +39,7 @@ type Segment struct {
 const (
 	SYN = 0x02
 	RST = 0x04
+	ACK = 0x10
 )
 
 type packet struct {

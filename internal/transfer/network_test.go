@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,21 +175,20 @@ func TestSilence(t *testing.T) {
 	const idle = 500 * time.Millisecond
 	path := write(t, filepath.Join(t.TempDir(), "f"), random(1, 40<<20))
 	for _, m := range modes {
-		var stop atomic.Bool
-		hang := make(chan struct{})
 		recv := m.recv
 		recv.Idle = idle
 		r := startReceiver(t, t.TempDir(), recv)
 		addr := proxy(t, r.addr, func(at int64, _ []byte) error {
-			if at > 1<<20 && stop.CompareAndSwap(false, true) {
-				<-hang
-				return io.EOF
+			if at <= 1<<20 {
+				return nil
 			}
-			return nil
+			for end := time.Now().Add(20 * idle); len(r.endings()) == 0 && time.Now().Before(end); {
+				time.Sleep(idle / 50)
+			}
+			return io.EOF
 		})
 		cfg := m.send
-		cfg.Idle = 10 * idle // the receiver finds out first
-		go func() { time.Sleep(3 * idle); close(hang) }()
+		cfg.Idle = 40 * idle // the receiver finds out first
 		if _, err := send(t, addr, cfg, path); !errors.Is(err, ErrBroken) {
 			t.Errorf("%s: %v", m.name, err)
 		}
