@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { backoff } from "./stream.ts";
+import { backoff, patience } from "./stream.ts";
 import { address } from "./api.ts";
 import { formatPlace, parsePlace, tokenOf } from "../address.ts";
 import { csv, text } from "../views/export.ts";
@@ -13,6 +13,12 @@ test("it is tried again soon, then later, never at once with others", () => {
   assert.ok(backoff(3, .5) > backoff(2, .5));
   for (let n = 0; n < 100; n++) assert.ok(backoff(n) > .3 && backoff(n) <= 38);
   assert.notEqual(backoff(4, 0), backoff(4, 1));
+});
+
+test("a server is waited for as its readings are apart", () => {
+  assert.equal(patience(1000), 15_000);
+  assert.equal(patience(60_000), 240_000);
+  assert.ok(patience(undefined) > 120_000);
 });
 
 test("empty parameters are left out of an address, and others are written safely", () => {

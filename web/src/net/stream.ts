@@ -15,8 +15,10 @@ export function backoff(failures: number, random = Math.random()): number {
   return Math.min(30, 0.5 * 2 ** Math.min(failures, 6)) * (0.75 + random / 2);
 }
 
-/** A server that says nothing for so long is lost: each reading sends something. */
-const silence = 20_000;
+/** How long a server may say nothing, in milliseconds: each reading sends something, and a gap lies between two readings. */
+export function patience(gap: number | undefined): number {
+  return gap === undefined ? 150_000 : Math.max(15_000, 4 * gap);
+}
 
 /**
  * Stream keeps the server's stream open. EventSource cannot send the header of the session, so the stream is read by hand.
@@ -57,20 +59,27 @@ export class Stream {
     const attempt = new AbortController();
     const end = () => attempt.abort();
     mine.signal.addEventListener("abort", end);
-    let watchdog = setTimeout(end, silence);
+    let gap: number | undefined;
+    let last: number | undefined;
+    let watchdog = setTimeout(end, patience(gap));
     try {
       const answer = await fetch(url, { headers: this.api.headers(), signal: attempt.signal });
       if (!answer.ok) throw await refusal(answer);
       const events = new EventSplitter((name, data) => {
         if (mine.signal.aborted) return;
         if (name === "hello") { this.#failures = 0; this.handlers.state(true); }
+        if (name === "reading") {
+          const time = Date.parse((JSON.parse(data) as { time: string }).time);
+          if (last !== undefined) gap = time - last;
+          last = time;
+        }
         this.handlers.event(name, data);
       });
       for (const reader = answer.body!.getReader(); ;) {
         const { value, done } = await reader.read();
         if (done) throw new Error("the server has ended the stream");
         clearTimeout(watchdog);
-        watchdog = setTimeout(end, silence);
+        watchdog = setTimeout(end, patience(gap));
         events.push(value);
       }
     } finally {

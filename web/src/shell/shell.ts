@@ -48,7 +48,7 @@ export class PageShell {
     clearTimeout(this.#toastTimer);
     this.#toast.textContent = text;
     this.#toast.classList.add("shown");
-    this.#toastTimer = window.setTimeout(() => { this.#toast.classList.remove("shown"); this.#toast.textContent = ""; }, 5000);
+    this.#toastTimer = window.setTimeout(() => this.#toast.classList.remove("shown"), 5000);
   }
 
   signIn(why: string): Promise<boolean> { return askToken(why, (token) => this.app.api.signIn(token)); }
