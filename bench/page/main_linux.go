@@ -47,7 +47,8 @@ type scene struct {
 type figures struct {
 	Scene   scene     `json:"scene"`
 	Rows    int       `json:"rows"`
-	Updates []float64 `json:"updates_ms"`
+	Updates []float64 `json:"updates_ms"` // the thread's own clock
+	Elapsed []float64 `json:"elapsed_ms"` // the wall's
 	Longest float64   `json:"longest_task_ms"`
 	Bytes   float64   `json:"bytes_per_update"`
 	Heap    float64   `json:"heap_mb"`
@@ -173,8 +174,9 @@ func report(o options, all []figures) string {
 	fmt.Fprintf(&b, "# The page: last results\n\n%s; %s; %s.\n", lab.Machine(), all[0].Browser, time.Now().UTC().Format(time.RFC3339))
 	fmt.Fprintf(&b, "%d connections on loopback, held by %d processes, which are %d rows. A connection that talks sends 64 bytes each second, so\n", o.connections, o.holders, 2*o.connections)
 	fmt.Fprintf(&b, "both of its rows change. Each scene over %d s, one update a second, in a window of 1280 by 800.\n\n", o.seconds)
-	b.WriteString("Main thread, ms an update: all tasks of the renderer's main thread, of whatever kind (network, script, style, paint, collection).\n\n")
-	b.WriteString("| on the page | rows | median | worst | longest task | MB an update | heap, MB | target | |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("Work is the processor time of all tasks of the renderer's main thread, of whatever kind (network, script, style, paint, collection), in\n")
+	b.WriteString("ms an update. Elapsed is the same by the wall clock, which the other programs of a busy machine make longer.\n\n")
+	b.WriteString("| on the page | rows | work, median | worst | elapsed, median | worst | longest task | MB an update | heap, MB | target | |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
 	for _, f := range all {
 		n := len(f.Updates)
 		median, worst := f.Updates[n/2], f.Updates[n-1]
@@ -185,7 +187,8 @@ func report(o options, all []figures) string {
 		case worst >= target:
 			verdict = "met by the median"
 		}
-		fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f | %.2f | %.0f | %.0f ms | %s |\n", f.Scene.Name, f.Rows, median, worst, f.Longest, f.Bytes/1e6, f.Heap, target, verdict)
+		fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.2f | %.0f | %.0f ms | %s |\n", f.Scene.Name, f.Rows, median, worst,
+			f.Elapsed[n/2], f.Elapsed[n-1], f.Longest, f.Bytes/1e6, f.Heap, target, verdict)
 	}
 	return b.String()
 }

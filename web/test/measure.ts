@@ -5,7 +5,7 @@ import { expect, live, test } from "./fixture.ts";
 const { SCENE, FIGURES, ROWS, SECONDS_MEASURED } = process.env;
 const seconds = Number(SECONDS_MEASURED ?? 20);
 
-interface TraceEvent { name: string; ph: string; pid: number; tid: number; ts: number; dur?: number; args: any }
+interface TraceEvent { name: string; ph: string; pid: number; tid: number; ts: number; dur?: number; tdur?: number; args: any }
 
 test("the main thread's work for each update", async ({ page, server, browser }) => {
   test.skip(!SCENE, "it is run by bench/page");
@@ -26,17 +26,18 @@ test("the main thread's work for each update", async ({ page, server, browser })
   const tasks = mainTasks(events);
   const data = events.filter((e) => e.name === "ResourceReceivedData").sort((a, b) => a.ts - b.ts);
   const starts = beginnings(data.map((e) => e.ts));
-  const updates: number[] = [];
+  const [updates, elapsed]: [number[], number[]] = [[], []];
   let longest = 0;
   for (let i = 0; i + 1 < starts.length; i++) {
     const mine = tasks.filter((t) => t.ts >= starts[i]! && t.ts < starts[i + 1]!);
-    updates.push(mine.reduce((sum, t) => sum + t.dur!, 0) / 1000);
+    updates.push(mine.reduce((sum, t) => sum + (t.tdur ?? t.dur!), 0) / 1000); // of the thread's own clock: others use the processor too
+    elapsed.push(mine.reduce((sum, t) => sum + t.dur!, 0) / 1000);
     longest = Math.max(longest, ...mine.map((t) => t.dur! / 1000));
   }
   expect(updates.length, "updates seen").toBeGreaterThan(seconds / 2);
   const bytes = data.reduce((sum, e) => sum + (e.args.data.encodedDataLength ?? 0), 0) / starts.length;
   writeFileSync(FIGURES!, JSON.stringify({
-    scene, rows, updates_ms: updates.sort((a, b) => a - b), longest_task_ms: longest, bytes_per_update: bytes, heap_mb: heap, browser: `Chromium ${browser.version()}`,
+    scene, rows, updates_ms: updates.sort((a, b) => a - b), elapsed_ms: elapsed.sort((a, b) => a - b), longest_task_ms: longest, bytes_per_update: bytes, heap_mb: heap, browser: `Chromium ${browser.version()}`,
   }));
 });
 
