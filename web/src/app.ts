@@ -106,6 +106,12 @@ export class App implements Page {
     return true;
   }
 
+  /** Ends the session, and goes on with what all may see. */
+  async signOut(): Promise<void> {
+    await this.api.signOut().catch(() => undefined); // a server that is gone has no sessions
+    this.begin();
+  }
+
   /** Begins anew, after the access has changed. */
   begin(): void {
     this.#topics = null;

@@ -39,7 +39,8 @@ function tokenIn(text: string): string {
   return /#token=([^&\s]+)/.exec(text)?.[1] ?? text.trim();
 }
 
-function opened(dialog: HTMLDialogElement, answer: () => boolean): Promise<boolean> {
+/** Shows a dialog until it is closed, and gives the focus back. */
+export function opened(dialog: HTMLDialogElement, answer: () => boolean): Promise<boolean> {
   document.body.append(dialog);
   const from = document.activeElement as HTMLElement | null;
   dialog.showModal();

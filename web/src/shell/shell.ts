@@ -4,6 +4,7 @@ import { el, icon } from "../dom.ts";
 import { ApiError } from "../net/api.ts";
 import { clock, count, duration, plain, rate } from "../format.ts";
 import { rateChart } from "../charts/index.ts";
+import { about } from "./about.ts";
 import { askToken, help } from "./dialog.ts";
 import { icons } from "./icons.ts";
 import { chooseTheme, colours, storedTheme, type Theme } from "../theme.ts";
@@ -12,7 +13,7 @@ import { chooseTheme, colours, storedTheme, type Theme } from "../theme.ts";
 export class PageShell {
   #main = el("main", { id: "main", tabindex: -1 });
   #nav = el("nav", { class: "nav", "aria-label": "Views" });
-  #host = el("span", { class: "host" });
+  #host = el("button", { type: "button", class: "host", title: "What the server does, and what it cannot see", on: { click: () => void about(this.app) } });
   #live = el("span", { class: "live", role: "status" });
   #locked = el("div", { class: "notice locked", hidden: true });
   #banner = el("div", { class: "notice", role: "status", hidden: true });
@@ -140,6 +141,7 @@ export class PageShell {
   #drawStatus(): void {
     const s = this.app.status!;
     this.#host.textContent = plain(s.host);
+    this.#host.classList.toggle("partial", !!s.partial?.length);
     this.#hint.hidden = this.app.full;
     this.#hint.replaceChildren(...(this.app.full ? [] : [el("span", {}, "Processes are shown to who has the token: ", el("code", { text: "sockeye serve status" }), " prints the address. "),
       el("button", { type: "button", class: "link", text: "Enter the token", on: { click: () => void this.app.signIn("With it the page shows whose process a connection is, and can close connections and end processes.") } })]));
