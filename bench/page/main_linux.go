@@ -171,7 +171,7 @@ func measure(o options, s scene) (f figures, err error) {
 
 func report(o options, all []figures) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The page: last results\n\n%s; %s; %s.\n", lab.Machine(), all[0].Browser, time.Now().UTC().Format(time.RFC3339))
+	fmt.Fprintf(&b, "# The page: last results\n\n%s; %s; %s. %s\n", lab.Machine(), all[0].Browser, time.Now().UTC().Format(time.RFC3339), busy())
 	fmt.Fprintf(&b, "%d connections on loopback, held by %d processes, which are %d rows. A connection that talks sends 64 bytes each second, so\n", o.connections, o.holders, 2*o.connections)
 	fmt.Fprintf(&b, "both of its rows change. Each scene over %d s, one update a second, in a window of 1280 by 800.\n\n", o.seconds)
 	b.WriteString("Work is the processor time of all tasks of the renderer's main thread, of whatever kind (network, script, style, paint, collection), in\n")
@@ -191,6 +191,16 @@ func report(o options, all []figures) string {
 			f.Elapsed[n/2], f.Elapsed[n-1], f.Longest, f.Bytes/1e6, f.Heap, target, verdict)
 	}
 	return b.String()
+}
+
+// busy says what else the machine had to do.
+func busy() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 2 {
+		return ""
+	}
+	return "Load average over the last five minutes: " + fields[1] + "."
 }
 
 func loopbackUp() error {
