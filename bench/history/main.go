@@ -105,6 +105,7 @@ func questions(end time.Time) []question {
 	return []question{
 		{"who was on port 443 yesterday at three", "port = 443", history.Query{From: three, To: three.Add(time.Minute)}, 0},
 		{"which hosts did p3 talk to this month", "process = p3", history.Query{From: month}, history.ByHost},
+		{"which hundred hosts, of the most bytes", "process = p3", history.Query{From: month, Newest: 100}, history.ByHost},
 		{"what listened here that does not now", "", history.Query{Listeners: true, Gone: true}, 0},
 		{"who talked to one host, ever", "dst 100.64.0.9", history.Query{}, 0},
 		{"everything yesterday from three to four", "", history.Query{From: three, To: three.Add(time.Hour)}, 0},

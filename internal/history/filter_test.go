@@ -238,6 +238,30 @@ func TestPaused(t *testing.T) {
 	}
 }
 
+// TestLargest: the largest groups are the first of all, whether they are chosen in SQL or here.
+func TestLargest(t *testing.T) {
+	r := reader(t, variety(t))
+	for _, text := range []string{"", "proto tcp", "process = nginx", "country = nz", "rtt_us = 1 or uid >= 0"} {
+		for _, from := range []time.Time{{}, firstOf(2026, 11, time.UTC)} {
+			for by := ByProcess; by <= BySystem; by++ {
+				q := Query{From: from, Names: new(view.Names)}
+				q.Filter = filter(t, text, q.Names)
+				all, _, err := r.Groups(context.Background(), q, by)
+				q.Newest = 3
+				some, _, err2 := r.Groups(context.Background(), q, by)
+				if err != nil || err2 != nil || len(some) != min(3, len(all)) {
+					t.Fatalf("%q by %v: %d of %d, %v %v", text, by, len(some), len(all), err, err2)
+				}
+				for i := range some {
+					if some[i].Bytes != all[i].Bytes || some[i].Lives != all[i].Lives {
+						t.Errorf("%q by %v from %v: %d is %s, not %s", text, by, from, i, some[i].Key, all[i].Key)
+					}
+				}
+			}
+		}
+	}
+}
+
 // FuzzFilterAsSQL takes a text, or where it is no filter one that is made of a seed.
 func FuzzFilterAsSQL(f *testing.F) {
 	r := reader(f, variety(f))

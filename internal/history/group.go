@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -60,13 +61,12 @@ type Group struct {
 // lives, also of the part outside of the time asked for, unless they are from totals: those count what was moved in it.
 //
 // Totals are taken where they can answer: by process, unit, host, country or system, over whole months (or days, where the
-// filter is empty) of the calendar that SetCalendar says, with a filter of nothing but these. They are kept longer than lives, and
-// lack the last minute or two of what is recorded now.
+// filter is empty) of the calendar that SetCalendar says, with a filter of nothing but these. They are kept longer than lives.
 func (r *Reader) Groups(ctx context.Context, q Query, by By) (all []Group, fromTotals bool, err error) {
 	if all, fromTotals, err = r.totals(ctx, q, by); err != nil || fromTotals {
 		return all, fromTotals, wrap("read", r.path, err)
 	}
-	keys := newKeys(r, ctx, by, q.location())
+	keys := newKeys(r, ctx, by, &q)
 	every := q
 	every.Newest = 0
 	p, err := r.plan(ctx, every, keys.sql())
@@ -77,7 +77,7 @@ func (r *Reader) Groups(ctx context.Context, q Query, by By) (all []Group, fromT
 	default:
 		err = r.Lives(ctx, every, keys.life)
 	}
-	return keys.sorted(q.Newest), false, wrap("read", r.path, err)
+	return keys.sorted(), false, wrap("read", r.path, err)
 }
 
 // location is that of days: the calendar of whoever asks.
@@ -97,11 +97,12 @@ type keys struct {
 	ctx    context.Context
 	by     By
 	zone   *time.Location
+	most   int // groups that are wanted; 0 is all
 	groups map[string]*Group
 }
 
-func newKeys(r *Reader, ctx context.Context, by By, zone *time.Location) *keys {
-	return &keys{r, ctx, by, zone, make(map[string]*Group)}
+func newKeys(r *Reader, ctx context.Context, by By, q *Query) *keys {
+	return &keys{r, ctx, by, q.location(), q.Newest, make(map[string]*Group)}
 }
 
 // quarter is what the offsets of all time zones are multiples of, in microseconds.
@@ -132,20 +133,33 @@ func (k *keys) sum(p *plan) error {
 }
 
 // joined puts to sums by host what is known of each, or adds them up by place: there are far fewer of them.
-func (k *keys) joined(sums string) string {
-	switch k.by {
-	case ByHost:
-		return "SELECT g.*, h.addr, h.zone, h.place FROM (" + sums + ") g LEFT JOIN host h ON h.id = g.key"
-	case ByCountry, BySystem:
-		return "SELECT coalesce(h.place, 0), sum(n), sum(open), sum(rx), sum(tx), sum(untold), min(first), max(last), NULL, NULL, NULL FROM (" +
+func (k *keys) joined(with, sums string) string {
+	const joined = "SELECT g.*, h.addr, h.zone, h.place FROM (%s) g LEFT JOIN host h ON h.id = g.key"
+	switch {
+	case k.by == ByHost && k.most > 0:
+		lead := "WITH "
+		if with != "" {
+			lead = strings.TrimSpace(with) + ", "
+		}
+		return lead + "g AS MATERIALIZED (" + sums + "), d AS MATERIALIZED (" + several + ") " + fmt.Sprintf(joined, fmt.Sprintf(
+			"SELECT * FROM (SELECT * FROM g WHERE key NOT IN d ORDER BY rx + tx DESC, n DESC LIMIT %d) UNION ALL SELECT * FROM g WHERE key IN d", k.most))
+	case k.by == ByHost:
+		return with + fmt.Sprintf(joined, sums)
+	case k.by == ByCountry, k.by == BySystem:
+		return with + "SELECT coalesce(h.place, 0), sum(n), sum(open), sum(rx), sum(tx), sum(untold), min(first), max(last), NULL, NULL, NULL FROM (" +
 			sums + ") g LEFT JOIN host h ON h.id = g.key GROUP BY 1"
 	}
-	return "SELECT g.*, NULL, NULL, NULL FROM (" + sums + ") g"
+	return with + "SELECT g.*, NULL, NULL, NULL FROM (" + sums + ") g"
 }
+
+// several are the entries of which more than one makes a group: of an address that was in several places, and of none. The largest
+// groups are those of the largest entries, but for these.
+const several = `SELECT 0 AS id UNION ALL SELECT id FROM host WHERE addr IN (SELECT addr FROM host GROUP BY addr HAVING count(*) > 1)
+	OR addr IN (x'', x'00000000000000000000000000000000', x'00000000000000000000ffff00000000')`
 
 // read adds what a query for sums gives.
 func (k *keys) read(with, sums string, args ...any) error {
-	rows, err := k.reader.db.QueryContext(k.ctx, with+k.joined(sums), args...)
+	rows, err := k.reader.db.QueryContext(k.ctx, k.joined(with, sums), args...)
 	if err != nil {
 		return err
 	}
@@ -278,7 +292,8 @@ func (k *keys) add(name string, more Group) {
 }
 
 // sorted are so many of them: the largest, or the last days; 0 is all.
-func (k *keys) sorted(most int) (all []Group) {
+func (k *keys) sorted() (all []Group) {
+	most := k.most
 	order := slices.SortedFunc(maps.Values(k.groups), bySize)
 	if k.by == ByDay || k.by == ByMonth {
 		order = slices.SortedFunc(maps.Values(k.groups), func(a, b *Group) int { return cmp.Compare(a.Key, b.Key) })
@@ -321,22 +336,31 @@ func (r *Reader) totals(ctx context.Context, q Query, by By) ([]Group, bool, err
 	}
 	grain, first, last := wholeTime(q.From.In(r.zone), q.To, time.UnixMicro(alive).In(r.zone))
 	// A month's totals are kept by program and host; a day's by either.
-	which := "1"
+	which, waiting := "1", "program, remote"
 	switch {
 	case grain == 0, grain == byDay && c.text != "":
 		return nil, false, nil
 	case c.text == "" && by <= ByUnit:
-		which = "c.remote = 0"
+		which, waiting = "c.remote = 0", "program, 0"
 	case c.text == "":
-		which = "c.program = 0 AND c.remote != 0"
+		which, waiting = "c.program = 0 AND c.remote != 0", "0, iif(host, remote, 0)"
 	default:
 		grain = byPair
 	}
-	k := newKeys(r, ctx, by, q.location())
+	k := newKeys(r, ctx, by, &q)
 	err = k.read("", fmt.Sprintf("SELECT %s AS key, sum(opened) AS n, 0 AS open, sum(rx) AS rx, sum(tx) AS tx, 0 AS untold, 0 AS first, 0 AS last"+
-		" FROM (SELECT grain, start, program, host AS remote, rx, tx, opened FROM total) c WHERE grain = ? AND %s AND %s AND (%s) GROUP BY 1",
-		k.sql(), starts(grain, first, last), which, c.or("1")), append([]any{grain}, c.args...)...)
-	return k.sorted(q.Newest), true, err
+		" FROM (SELECT program, host AS remote, rx, tx, opened FROM total WHERE grain = ? AND %s"+
+		" UNION ALL SELECT %s, rx, tx, opened FROM pending WHERE moment >= ? AND moment < ?) c WHERE %s AND (%s) GROUP BY 1",
+		k.sql(), starts(grain, first, last), waiting, which, c.or("1")), append([]any{grain, micros(q.From), endOf(q.To)}, c.args...)...)
+	return k.sorted(), true, err
+}
+
+// endOf is micros of the end of a time, or later than all, if it has none.
+func endOf(to time.Time) int64 {
+	if to.IsZero() {
+		return math.MaxInt64
+	}
+	return micros(to)
 }
 
 // starts is a condition for the days or months from first to last. Months are told one by one: then a program's rows in each are
