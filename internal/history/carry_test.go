@@ -258,7 +258,7 @@ func TestTotalsAfterKill(t *testing.T) {
 			t.Errorf("%q (%v, %v), want %q", got, totals, err, want)
 		}
 	}
-	ask("")
+	ask("ssh 1 9 ") // it waits, and is counted
 	c.forward(time.Second)
 	record(t, path, c, &script{flows: []watch.Flow{before(flow(stays, 100, 0), 100, 0)}, steps: []func(*script) watch.Report{
 		events(time.Second), func(*script) watch.Report { ask("nginx 1 30 ssh 1 9 "); return watch.Report{} },
