@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { addressKey, bytes, duration, endpoint, plain, rate } from "./format.ts";
+import { addressKey, bytes, duration, endpoint, plain, rate, remembering } from "./format.ts";
 
 test("bytes have three digits", () => {
   for (const [n, want] of [[0, "0 B"], [999, "999 B"], [1000, "1.00 kB"], [9994, "9.99 kB"], [9996, "10.0 kB"], [99_960, "100 kB"], [999_499, "999 kB"], [999_500, "1.00 MB"], [1.8e19, "18.0 EB"]] as const) {
@@ -29,4 +29,11 @@ test("addresses sort by their number", () => {
 test("characters that hide, move or turn text are shown", () => {
   assert.equal(plain("a\u202egnp.exe\u0000\u001b[31m\u200b\u2066"), "a\ufffdgnp.exe\ufffd\ufffd[31m\ufffd\ufffd");
   assert.equal(plain("<b>naïve 日本 עברית</b>"), "<b>naïve 日本 עברית</b>");
+});
+
+test("what is remembered is what was made, and it is not remembered without end", () => {
+  let calls = 0;
+  const f = remembering((t) => { calls++; return t.toUpperCase(); }, 2);
+  assert.deepEqual(["a", "a", "b", "c", "a"].map(f), ["A", "A", "B", "C", "A"]);
+  assert.equal(calls, 4);
 });

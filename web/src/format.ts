@@ -74,6 +74,22 @@ export function plain(text: string): string {
   return text.replace(invisible, "\ufffd");
 }
 
+/**
+ * Remembers what a function made of a text. Ten thousand rows have a few dozen names, and what is remembered is the same string, which is
+ * compared at once.
+ */
+export function remembering(make: (text: string) => string, most = 4096): (text: string) => string {
+  const made = new Map<string, string>();
+  return (text) => {
+    let m = made.get(text);
+    if (m === undefined) {
+      if (made.size >= most) made.clear();
+      made.set(text, m = make(text));
+    }
+    return m;
+  };
+}
+
 /** A string that sorts addresses by their number, IPv4 before IPv6. */
 export function addressKey(addr: string | undefined): string {
   if (!addr) return "";

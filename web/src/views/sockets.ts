@@ -1,7 +1,7 @@
 import type { Geo, Owner, Socket } from "../interface.ts";
 import { firstName } from "../net/lazy.ts";
 import type { Column } from "../grid/column.ts";
-import { addressKey, bytes, clock, count, duration, endpoint, micros, moment, plain, rate } from "../format.ts";
+import { addressKey, bytes, clock, count, duration, endpoint, micros, moment, plain, rate, remembering } from "../format.ts";
 
 /** The processes of a socket without those that stand there twice. */
 export function processes(s: Socket): Owner[] {
@@ -45,12 +45,16 @@ export function showAt(t: Date | null): void { shownAt = t && t.getTime(); }
 
 const seconds = (since: string | undefined) => since ? ((shownAt ?? Date.now()) - Date.parse(since)) / 1000 : -1;
 
+const lower = remembering((name) => name.toLowerCase());
+
+function nameKey(name: string | undefined): string { return name === undefined ? "\uffff" : lower(name); }
+
 const process: Column<Socket> = {
   name: "process", title: "Process", width: 150, grow: 1.6, slot: "a", full: true,
   text: (s) => { const [o] = s.owners ?? []; return o ? plain(o.name) : whyNobody(s); },
   sub: (s) => { const all = processes(s); return all.length ? `${all[0]!.pid}${all.length > 1 ? ` +${all.length - 1}` : ""}` : ""; },
   tone: (s) => s.owners?.length ? "strong" : "weak",
-  key: (s) => firstName(s)?.toLowerCase() ?? "\uffff",
+  key: (s) => nameKey(firstName(s)),
   value: (s) => processes(s).map((o) => `${o.name}[${o.pid}]`).join(" ") || s.owner_missing,
 };
 
