@@ -102,7 +102,10 @@ export class PageShell {
 
   #drawCurrent(): void {
     for (const [view, { link }] of this.#links) {
-      if (view === this.#view) link.setAttribute("aria-current", "page");
+      if (view === this.#view) {
+        link.setAttribute("aria-current", "page");
+        link.scrollIntoView({ block: "nearest", inline: "center" });
+      }
       else link.removeAttribute("aria-current");
     }
   }

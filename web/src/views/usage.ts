@@ -50,7 +50,7 @@ const trouble = (name: string, title: string, of: (l: Link) => number | undefine
 export const linkColumns: Column<Link>[] = [
   { name: "interface", title: "Interface", width: 140, grow: 1.2, slot: "a", text: (l) => l.counted ? "all interfaces" : plain(l.interface ?? ""), tone: () => "strong", key: (l) => l.counted ? "" : l.interface ?? "" },
   { name: "kind", title: "Kind", width: 100, grow: 1, slot: "c", text: (l) => l.counted ? l.counted.map(plain).join(" + ") : l.kind ?? "", key: (l) => l.kind ?? "" },
-  { name: "state", title: "State", width: 132, text: (l) => (l.state ?? "").replaceAll("_", " "), tone: (l) => l.counted || !l.state ? "" : `dot dot-${l.state === "up" ? "good" : l.state === "unknown" ? "listen" : "off"}`, key: (l) => l.state ?? "" },
+  { name: "state", title: "State", width: 132, slot: "d", text: (l) => (l.state ?? "").replaceAll("_", " "), tone: (l) => l.counted || !l.state ? "" : `dot dot-${l.state === "up" ? "good" : l.state === "unknown" ? "listen" : "off"}`, key: (l) => l.state ?? "" },
   ...rates, ...totals,
   packets("rx_packets", "↓ Packets/s", (l) => l.rx_packets_per_s), packets("tx_packets", "↑ Packets/s", (l) => l.tx_packets_per_s),
   trouble("errors", "Errors", (l) => (l.rx_errors ?? 0) + (l.tx_errors ?? 0)), trouble("dropped", "Dropped", (l) => (l.rx_dropped ?? 0) + (l.tx_dropped ?? 0)),
