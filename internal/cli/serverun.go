@@ -200,7 +200,7 @@ func (r *serveRun) refresh(names *view.Names) {
 
 func (r *serveRun) openMetrics() error {
 	f := r.flags
-	r.metrics = metrics.New(metrics.Config{MaxSeries: f.maxSeries, Version: r.env.plainVersion(), Now: r.env.Now})
+	r.metrics = metrics.New(metrics.Config{MaxSeries: f.maxSeries, AllNetNS: f.allNetNS, Version: r.env.plainVersion(), Now: r.env.Now})
 	if f.otlp == "" {
 		return nil
 	}

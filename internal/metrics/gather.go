@@ -115,12 +115,12 @@ func (m *Metrics) interfaceFamilies() (all []family) {
 	return all
 }
 
-// interfaceLabels name the interfaces: with their network namespace where there are several, as each has its own "lo".
+// interfaceLabels name the interfaces. Whether their network namespace is a label does not depend on what there is now: series would
+// change their names when another namespace comes.
 func (m *Metrics) interfaceLabels() (all [][]string) {
-	several := slices.ContainsFunc(m.interfaces, func(l linkCounters) bool { return l.netns != m.interfaces[0].netns })
 	for i := range m.interfaces {
 		l := []string{"device", m.interfaces[i].device}
-		if several {
+		if m.cfg.AllNetNS {
 			l = append(l, "netns", strconv.FormatUint(m.interfaces[i].netns, 10))
 		}
 		all = append(all, l)

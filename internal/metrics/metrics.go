@@ -13,6 +13,7 @@ import (
 type Config struct {
 	MaxSeries int    // programs and units that have series of their own; 0 is DefaultMaxSeries
 	Version   string // of this program
+	AllNetNS  bool   // interfaces are those of every network namespace, which is a label then: each has its own "lo"
 	Now       func() time.Time
 }
 
@@ -225,6 +226,9 @@ func (m *Metrics) Interfaces(s *ifstat.Snapshot) {
 	for i := range s.Interfaces {
 		l := &s.Interfaces[i]
 		name := linkName{label(l.Name), l.NetNS}
+		if !m.cfg.AllNetNS {
+			name.netns = 0 // no label tells it
+		}
 		if len(m.interfaces) == maxInterfaces || seen[name] {
 			m.folded++
 			continue

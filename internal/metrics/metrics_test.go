@@ -48,7 +48,7 @@ func socket(p *netstat.Process) netstat.Socket {
 
 // sample has seen two processes of one program, an event without an owner, names that have to be escaped, and interfaces.
 func sample(cfg Config) *Metrics {
-	cfg.Now = func() time.Time { return start }
+	cfg.Now, cfg.AllNetNS = func() time.Time { return start }, true
 	m := New(cfg)
 	a, b, odd := process(10, "nginx", "nginx.service"), process(11, "nginx", "nginx.service"), process(12, "a\"b\\c\nd\xff", "")
 	s := socket(a)
@@ -102,6 +102,35 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestNetNSLabel: it is there where interfaces of all network namespaces are wanted, also while there is one, and else never.
+func TestNetNSLabel(t *testing.T) {
+	one := []ifstat.Interface{{Name: "lo", NetNS: 1}}
+	for _, test := range []struct {
+		all  bool
+		of   []ifstat.Interface
+		want []string
+	}{
+		{false, one, []string{`{device="lo"} 0`}},
+		{true, one, []string{`{device="lo",netns="1"} 0`}},
+		{false, append(one, ifstat.Interface{Name: "lo", NetNS: 2}), []string{`{device="lo"} 0`}},
+		{true, append(one, ifstat.Interface{Name: "lo", NetNS: 2}), []string{`{device="lo",netns="1"} 0`, `{device="lo",netns="2"} 0`}},
+	} {
+		m := New(Config{AllNetNS: test.all})
+		m.Interfaces(&ifstat.Snapshot{Interfaces: test.of})
+		text := textOf(t, m)
+		for _, name := range []string{"sockeye_network_up", "sockeye_network_receive_bytes_total"} {
+			for _, labels := range test.want {
+				if !strings.Contains(text, name+labels+"\n") {
+					t.Errorf("%v: no %s%s", test.all, name, labels)
+				}
+			}
+			if n := strings.Count(text, "\n"+name+"{"); n != len(test.want) {
+				t.Errorf("%v: %d series %s", test.all, n, name)
+			}
+		}
+	}
+}
+
 // TestCountersOnlyGrow: also where the watcher folds processes away, or they end.
 func TestCountersOnlyGrow(t *testing.T) {
 	m := sample(Config{})
@@ -151,7 +180,7 @@ func TestSeriesAreBounded(t *testing.T) {
 
 // hostile has names that differ in what is no UTF-8 only, or beyond what a label holds, and one that is our own word.
 func hostile() *Metrics {
-	m := New(Config{Now: func() time.Time { return start }})
+	m := New(Config{AllNetNS: true, Now: func() time.Time { return start }})
 	m.Report(&told{usage: []watch.Usage{{Process: process(1, "a\xff", longName+"1"), Delta: watch.Bytes{Sent: 1}, Open: 1}, {Process: process(2, "a\xfe", longName+"2"), Delta: watch.Bytes{Sent: 2}, Open: 1},
 		{Process: process(3, otherPrograms, ""), Delta: watch.Bytes{Sent: 4}, Open: 1}, {Process: process(4, "\r\n# TYPE x\ty\"} 1\n{}", "\u2028\u0085\x1b[31m\x7f"), Open: 1}}},
 		&watch.Report{Time: start, Elapsed: time.Second})
