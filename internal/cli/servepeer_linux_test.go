@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sockeye-net/sockeye/internal/testutil"
@@ -77,23 +78,29 @@ func getPlain(t *testing.T, path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// checkFiles: no file of the server can be read.
+// checkFiles: no file of the server can be read, and the history's are its user's alone whatever the folder lets others do.
 func checkFiles(t *testing.T, dir string) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	history := 0
+	history := make(map[string]bool)
 	for _, f := range files {
 		if text, err := os.ReadFile(filepath.Join(dir, f.Name())); err == nil && strings.HasPrefix(f.Name(), "history") {
 			t.Errorf("%s can be read: %d bytes", f.Name(), len(text))
 		}
-		if strings.HasPrefix(f.Name(), "history.db") {
-			history++
+		if !strings.HasPrefix(f.Name(), "history.db") {
+			continue
 		}
+		if info, err := f.Info(); err != nil || info.Mode() != 0o600 || info.Sys().(*syscall.Stat_t).Uid != 0 {
+			t.Errorf("%s: %v %v", f.Name(), info, err)
+		}
+		history[f.Name()] = true
 	}
-	if history < 3 { // with log and index
-		t.Errorf("the history has %d files", history)
+	for _, name := range []string{"history.db", "history.db-wal", "history.db-shm", "history.db.lock"} {
+		if !history[name] {
+			t.Errorf("there is no %s", name)
+		}
 	}
 }
 

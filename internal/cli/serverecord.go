@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -80,6 +79,9 @@ type recording struct {
 	mu      sync.Mutex
 	began   time.Time // zero: nothing is recorded
 	trouble error     // what keeps it from recording or from writing
+
+	extentMu sync.Mutex
+	known    extent
 }
 
 // How long after a failure it is tried again to record: twice as long each time, up to a bound.
@@ -269,19 +271,4 @@ func (r *recording) Close() error {
 	}
 	r.places.close()
 	return errors.Join(errs...)
-}
-
-// status is how the recorder is, for who may see everything.
-func (r *recording) status() *web.Recorder {
-	span, _ := r.span(context.Background()) // what cannot be read is trouble already
-	s := &web.Recorder{Recording: span.Recording, File: r.path, From: span.From, Trouble: span.Why, Gaps: uint64(len(span.Gaps))}
-	r.mu.Lock()
-	s.Began = r.began
-	r.mu.Unlock()
-	for _, suffix := range []string{"", "-wal"} {
-		if info, err := os.Stat(r.path + suffix); err == nil {
-			s.Size += info.Size()
-		}
-	}
-	return s
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/sockeye-net/sockeye/internal/history"
+	"github.com/sockeye-net/sockeye/internal/web"
 )
 
 // pastSpan is what is recorded.
@@ -47,12 +49,7 @@ func (p *past) span(w http.ResponseWriter, r *http.Request) {
 // span reads what is recorded.
 func (r *recording) span(ctx context.Context) (*pastSpan, error) {
 	s := &pastSpan{Sessions: []pastSession{}, Gaps: []pastGap{}}
-	r.mu.Lock()
-	s.Recording = !r.began.IsZero()
-	if r.trouble != nil {
-		s.Why = r.trouble.Error()
-	}
-	r.mu.Unlock()
+	s.Recording, s.Why, _ = r.state()
 	reader, err := history.OpenReader(r.path)
 	if err != nil {
 		return s, err
@@ -77,4 +74,50 @@ func (r *recording) span(ctx context.Context) (*pastSpan, error) {
 	}
 	s.Sessions, s.Gaps = s.Sessions[max(0, len(s.Sessions)-mostSpans):], s.Gaps[max(0, len(s.Gaps)-mostSpans):]
 	return s, err
+}
+
+// extent is how far the file goes, as the status has it.
+type extent struct {
+	read time.Time // zero: never
+	from time.Time
+	gaps uint64
+	size int64 // with its log, in bytes
+}
+
+// extentAge is how old an extent may be: each viewer's hello and each status has one, and to read it opens the file.
+const extentAge = time.Second
+
+// extent reads the extent, or remembers it. Who asks at once waits for one reading.
+func (r *recording) extent() extent {
+	r.extentMu.Lock()
+	defer r.extentMu.Unlock()
+	if !r.known.read.IsZero() && time.Since(r.known.read) < extentAge {
+		return r.known
+	}
+	span, _ := r.span(context.Background()) // what cannot be read is trouble already
+	r.known = extent{time.Now(), span.From, uint64(len(span.Gaps)), 0}
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(r.path + suffix); err == nil {
+			r.known.size += info.Size()
+		}
+	}
+	return r.known
+}
+
+// status is how the recorder is, for who may see everything.
+func (r *recording) status() *web.Recorder {
+	e := r.extent()
+	s := &web.Recorder{File: r.path, From: e.from, Gaps: e.gaps, Size: e.size}
+	s.Recording, s.Trouble, s.Began = r.state()
+	return s
+}
+
+// state is whether it records, what keeps it from that, and since when it does.
+func (r *recording) state() (records bool, why string, began time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.trouble != nil {
+		why = r.trouble.Error()
+	}
+	return !r.began.IsZero(), why, r.began
 }
