@@ -27,7 +27,6 @@ type translator struct {
 	reader *Reader
 	names  *view.Names
 	totals bool // rows are totals, which have a program and a host only
-	ways   []way
 }
 
 // way is an index by which rows can be found: those for which this condition holds are all there are.
