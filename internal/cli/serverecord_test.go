@@ -213,9 +213,12 @@ func TestServeHistoryTrouble(t *testing.T) {
 	<-first.done
 	first.done <- 0
 	second.untilRecorded(t, "/api/history/span", `"recording":true`)
-	if text := second.ask("status"); strings.Contains(text, "nothing is recorded") || !strings.Contains(text, "recording for") {
-		t.Errorf("status when the first has ended: %s", text)
-	}
+	testutil.Eventually(t, 5*time.Second, func() error { // what is missing is known by the next reading
+		if text := second.ask("status"); strings.Contains(text, "nothing is recorded") || !strings.Contains(text, "recording for") {
+			return fmt.Errorf("status when the first has ended: %s", text)
+		}
+		return nil
+	})
 }
 
 // TestServeNowhere: a place that cannot be written keeps nobody from serving.
