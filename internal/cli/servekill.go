@@ -20,7 +20,7 @@ type killRequest struct {
 
 func (q *killRequest) check() error {
 	if q.PID <= 0 || q.Started.IsZero() {
-		return errors.New("kill takes pid and started, as the owner of a row has them")
+		return errors.New("kill takes pid and started, as the owner of a row or a row of processes has them")
 	}
 	_, err := signalFlag(q.Signal)
 	return asParameter(err)
@@ -34,7 +34,7 @@ type killed struct {
 	Error  string `json:"error,omitempty"`
 }
 
-var errNoOwner = errors.New("no process with this id and start owns a socket")
+var errNoOwner = errors.New("no process with this id and start owns a socket or is in the table of processes")
 
 // killProcess ends one process, held before it is signalled, as the command kill does.
 func (r *serveRun) killProcess(ctx context.Context, body json.RawMessage) (any, error) {
@@ -42,7 +42,7 @@ func (r *serveRun) killProcess(ctx context.Context, body json.RawMessage) (any, 
 	if err := unpack(body, &q); err != nil {
 		return nil, err
 	}
-	p, err := r.owner(&q)
+	p, err := r.find(&q)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,22 @@ func (r *serveRun) killProcess(ctx context.Context, body json.RawMessage) (any, 
 // sameStart is how far the start of a process may be from what was sent: rows have seconds.
 const sameStart = time.Second
 
-// owner finds the process in the table as it is now.
+// is reports whether it names a process.
+func (q *killRequest) is(p *netstat.Process) bool {
+	return p.PID == q.PID && p.Started.Sub(q.Started).Abs() <= sameStart
+}
+
+// find looks for the process in the table of sockets as it is now, else in that of processes: who holds no socket at the moment,
+// as between two connections, has a row there, too.
+func (r *serveRun) find(q *killRequest) (*netstat.Process, error) {
+	p, err := r.owner(q)
+	if p == nil && err == nil {
+		p = r.hub.Process(q.is)
+	}
+	return p, err
+}
+
+// owner finds the process in the table of sockets as it is now.
 func (r *serveRun) owner(q *killRequest) (*netstat.Process, error) {
 	table, err := r.env.open(false)
 	if err != nil {
@@ -82,7 +97,7 @@ func (r *serveRun) owner(q *killRequest) (*netstat.Process, error) {
 	}
 	for i := range snap.Sockets {
 		for _, o := range snap.Sockets[i].Owners {
-			if p := o.Process; p.PID == q.PID && p.Started.Sub(q.Started).Abs() <= sameStart {
+			if p := o.Process; p != nil && q.is(p) {
 				return p, nil
 			}
 		}

@@ -80,12 +80,21 @@ func (o *Objects) usageKey(r *UsageRow) {
 	if r.By == "process" {
 		o.Uint("pid", uint64(p.PID), r.Process != nil)
 		o.Text("name", p.Name)
+		o.Text("started", startText(p.Started))
 	}
 	if r.By != "remote" {
 		o.Text("module", module)
 		return
 	}
 	o.Text("remote_addr", addrText(r.Remote))
+}
+
+// startText is a process's start as a socket's owner has it.
+func startText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
 }
 
 func addrText(a netip.Addr) string {

@@ -227,6 +227,18 @@ func (h *Hub) detailsOf(p *netstat.Process) (netstat.Details, bool) {
 	return k.Details, k.ok
 }
 
+// Process is the process of the table of processes, as it was read last, that is the one sought; nil where none is.
+func (h *Hub) Process(is func(*netstat.Process) bool) *netstat.Process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, row := range h.now.usage[watch.ByProcess] {
+		if row.Process != nil && is(row.Process) {
+			return row.Process
+		}
+	}
+	return nil
+}
+
 // forgetDetails drops what nobody has asked for in a while, so that processes that are gone are not kept.
 func (h *Hub) forgetDetails() {
 	for p, k := range h.details {
