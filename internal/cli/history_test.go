@@ -48,7 +48,7 @@ func recorded(t testing.TB) string {
 	}
 	err = history.Record(context.Background(), s, history.Recording{Sockets: watcher, Interfaces: sampleInterfaces(), Details: details, Learn: -1, Places: func(a netip.Addr) *geoip.Location {
 		if a.String() == "93.184.216.34" {
-			return &geoip.Location{Addr: a, ISO: "US", Country: "United States", City: "Norwell", ASN: 15133, Source: "test"}
+			return &geoip.Location{Addr: a, ISO: "US", Country: "United States", City: "Norwell", ASN: 15133, Latitude: 42.1615, Longitude: -70.79375, HasPosition: true, Source: "test"}
 		}
 		return nil
 	}, Trouble: func(err error) {

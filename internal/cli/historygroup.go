@@ -89,6 +89,8 @@ func (r *historyRun) groupObject(s *sheet, g *history.Group, totals bool) error 
 		o.Text("org", l.Org)
 		o.Uint("asn", uint64(l.ASN), l.ASN != 0)
 		o.Text("special", l.Special)
+		o.Degrees("latitude", l.Latitude, l.HasPosition)
+		o.Degrees("longitude", l.Longitude, l.HasPosition)
 	}
 	told := g.Uncounted == 0 || g.Uncounted < g.Lives
 	o.Uint("rx_bytes", g.Bytes.Received, told)
