@@ -54,7 +54,7 @@ func (s *sharedBuffer) String() string {
 func realEnv(out, errs io.Writer) *Env {
 	e := System()
 	e.Stdout, e.Stderr, e.Terminal, e.ANSI, e.Settle = out, errs, false, false, nil
-	vars := map[string]string{"SOCKEYE_CONFIG": os.DevNull, "XDG_RUNTIME_DIR": os.Getenv("XDG_RUNTIME_DIR")}
+	vars := map[string]string{"SOCKEYE_CONFIG": os.DevNull, "XDG_RUNTIME_DIR": os.Getenv("XDG_RUNTIME_DIR"), "SOCKEYE_HISTORY": filepath.Join(os.DevNull, "history.db")}
 	e.Getenv = func(k string) string { return vars[k] }
 	e.Databases = nil
 	return e

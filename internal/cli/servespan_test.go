@@ -40,6 +40,13 @@ func BenchmarkStatus(b *testing.B) {
 	}
 }
 
+// TestServeLeavesPlaces: a test that names no history makes none, neither in the user's place nor in the machine's.
+func TestServeLeavesPlaces(t *testing.T) {
+	if text := serveWith(t, nil).ask("status"); !strings.Contains(text, "history   "+filepath.Join(os.DevNull, "history.db")) || !strings.Contains(text, "not recording") {
+		t.Error(text)
+	}
+}
+
 // TestServeLaterHistory: the file of a later sockeye is one line, no server where it was named, and stays as it is.
 func TestServeLaterHistory(t *testing.T) {
 	file := later(t)
