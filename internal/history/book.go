@@ -287,11 +287,28 @@ func (r *recorder) process(p *netstat.Process) *process {
 	return known
 }
 
+// livedIn is the state that is remembered of a connection, of its last two: ESTABLISHED of one that was, SYN_SENT of one
+// that nobody answered. The states between that and the end are those of its last moment only.
+func livedIn(before, last netstat.State) netstat.State {
+	switch last {
+	case netstat.FinWait1, netstat.FinWait2, netstat.TimeWait, netstat.CloseWait, netstat.LastAck, netstat.Closing:
+		return netstat.Established
+	case netstat.Closed:
+		if before != 0 && before != netstat.Closed {
+			return livedIn(0, before)
+		}
+	}
+	return last
+}
+
 func (r *recorder) closed(e *watch.Event) {
 	if skips(&e.Socket) {
 		return
 	}
-	n := r.book.find(&e.Socket)
+	n, before := r.book.find(&e.Socket), netstat.State(0)
+	if n != nil {
+		before = n.socket.State
+	}
 	if n == nil {
 		opened, flags := micros(e.Since), Flags(0)
 		if opened == 0 {
@@ -304,6 +321,7 @@ func (r *recorder) closed(e *watch.Event) {
 	} else {
 		r.refresh(n, &e.Socket, e.OwnerFrom)
 	}
+	n.socket.State = livedIn(before, n.socket.State)
 	n.closed, n.source = max(micros(e.Time), n.opened), e.Source
 	if e.Bytes.Basis != watch.NotCounted {
 		n.bytes = e.Bytes

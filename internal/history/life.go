@@ -22,7 +22,7 @@ const (
 
 // Life is one connection or listener, or another socket, from its beginning to its end.
 type Life struct {
-	Socket netstat.Socket // with its owners; Info has the bytes of the whole life, where they are known
+	Socket netstat.Socket // with its owners; of one that ended State is that in which it lived; Info has the bytes of the whole life, where they are known
 	Opened time.Time
 	Closed time.Time // while Open: when it was last known to be there
 	Open   bool
