@@ -109,6 +109,13 @@ export class App implements Page {
   /** Ends the session, and goes on with what all may see. */
   async signOut(): Promise<void> {
     await this.api.signOut().catch(() => undefined); // a server that is gone has no sessions
+    this.#leave();
+  }
+
+  // The past, and details of what is gone, would stay with names of processes in them: nothing new comes for them.
+  #leave(): void {
+    this.past = null;
+    this.tell("past");
     this.begin();
   }
 
@@ -245,7 +252,7 @@ export class App implements Page {
     if (this.api.signedIn) {
       this.api.forget();
       this.say("The session is over: the server was started again, or twelve hours have passed.");
-      return this.begin();
+      return this.#leave();
     }
     this.locked = true;
     this.connected = false;

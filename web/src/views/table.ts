@@ -153,8 +153,8 @@ class TablePage<R> implements Mounted {
     const save = menu("Export", icons.download, () => [
       { text: "Save as CSV", hint: "the columns that are shown", pick: () => this.#save("csv") },
       { text: "Save as JSON", hint: "all fields of the rows", pick: () => this.#save("json") },
-      { text: "Copy as text", hint: "what is shown, with tabs between", pick: () => void this.#copy(text(this.#grid.columns, this.#grid.rows), `${count(this.#grid.size)} rows`) },
-      { text: "Copy as JSON lines", hint: "an object a line", pick: () => void this.#copy(lines(this.#grid.rows), `${count(this.#grid.size)} rows`) },
+      { text: "Copy as text", hint: "what is shown, with tabs between", pick: () => void this.#copy(text(this.#grid.columns, this.#grid.rows), this.#rows()) },
+      { text: "Copy as JSON lines", hint: "an object a line", pick: () => void this.#copy(lines(this.#grid.rows), this.#rows()) },
     ]);
     return el("div", { class: "buttons" }, sort, this.#hold, columns, save);
   }
@@ -187,6 +187,8 @@ class TablePage<R> implements Mounted {
   async #copy(what: string, name: string): Promise<void> {
     this.app.say(await copyText(what) ? `${name} copied` : "the browser does not let this page copy");
   }
+
+  #rows(): string { return `${count(this.#grid.size)} ${this.#grid.size === 1 ? "row" : "rows"}`; }
 
   #row(): R | undefined { return this.#grid.active ? this.#table().rows.get(this.#grid.active) : undefined; }
 
