@@ -112,7 +112,7 @@ test("keys are told by ?, and closed by Esc; while they are shown no key does an
   await page.keyboard.press("?");
   const dialog = page.getByRole("dialog", { name: "Keys" });
   await expect(dialog).toBeVisible();
-  for (const text of ["copy the row", "hold the order still", "sockeye list --help"]) await expect(dialog).toContainText(text);
+  for (const text of ["copy the row", "hold the order still", "sockeye list --help", /1\s*–\s*9/]) await expect(dialog).toContainText(text);
   await page.keyboard.press("t");
   await page.keyboard.press("2");
   await page.keyboard.press("?");
@@ -125,4 +125,22 @@ test("keys are told by ?, and closed by Esc; while they are shown no key does an
   await dialog.getByRole("button", { name: "Close" }).click();
   await expect(dialog).toHaveCount(0);
   for (const path of ["api/openapi.json", "LICENSES.txt"]) expect((await fetch(server.url + path)).status, path).toBe(200);
+});
+
+test.describe("with a history", () => {
+  test.use({ serve: { history: true }, expected: /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/ });
+  test("a view that asks a server that is away says so in words", async ({ page, server }) => {
+    await open(page, server);
+    await server.down();
+    await expect(page.locator(".live.off")).toBeVisible();
+    await go(page, "history");
+    await expect(page.locator("main")).toContainText("The server does not answer.");
+  });
+});
+
+test("an address of the history leads to words where nothing is recorded", async ({ page, server }) => {
+  await open(page, server, "#/history");
+  await expect(page.locator("main")).toContainText("History: this server records nothing");
+  await expect(page.locator("main").getByRole("combobox")).toHaveCount(0);
+  await go(page, "connections");
 });

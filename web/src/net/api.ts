@@ -19,7 +19,7 @@ export class Api {
 
   /** Exchanges a token for a session. */
   async signIn(token: string): Promise<void> {
-    const answer = await fetch("api/session", { method: "POST", headers: { Authorization: "Bearer " + token } });
+    const answer = await asked("api/session", { method: "POST", headers: { Authorization: "Bearer " + token } });
     this.#keep((await taken<{ session: string }>(answer)).session);
   }
 
@@ -35,12 +35,12 @@ export class Api {
   headers(): Record<string, string> { return this.#session ? { Authorization: "Bearer " + this.#session } : {}; }
 
   async get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
-    return taken<T>(await fetch(address(path, params), { headers: this.headers(), signal: signal ?? null }));
+    return taken<T>(await asked(address(path, params), { headers: this.headers(), signal: signal ?? null }));
   }
 
   async post<T>(path: string, body: unknown): Promise<T> {
     const headers = { ...this.headers(), "Content-Type": "application/json" };
-    return taken<T>(await fetch(address(path, {}), { method: "POST", headers, body: JSON.stringify(body) }));
+    return taken<T>(await asked(address(path, {}), { method: "POST", headers, body: JSON.stringify(body) }));
   }
 
   #keep(session: string | null): void {
@@ -58,6 +58,16 @@ export function address(path: string, params: Params): string {
   }
   const text = query.toString();
   return path.replace(/^\//, "") + (text ? "?" + text : "");
+}
+
+// What a browser says of a server that is away is other in each, and no help: "Failed to fetch".
+async function asked(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init);
+  } catch (err) {
+    if (init.signal?.aborted) throw err;
+    throw new Error("The server does not answer.");
+  }
 }
 
 async function taken<T>(answer: Response): Promise<T> {

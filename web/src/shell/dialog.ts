@@ -60,7 +60,7 @@ const keys: [string, string][] = [
 export function help(version: string): void {
   const dialog = el("dialog", { class: "dialog help", "aria-labelledby": "dialog-title" },
     el("form", { method: "dialog" }, el("h2", { id: "dialog-title", text: "Keys" }),
-      el("dl", { class: "keys" }, ...keys.flatMap(([k, what]) => [el("dt", {}, ...k.split(/\s+/).filter((w) => w !== "–").map((w) => el("kbd", { text: w }))), el("dd", { text: what })])),
+      el("dl", { class: "keys" }, ...keys.flatMap(([k, what]) => [el("dt", {}, ...k.split(/\s+/).map((w) => w === "–" ? w : el("kbd", { text: w }))), el("dd", { text: what })])),
       el("h2", { text: "The filter" }),
       el("p", {}, "As in the command: ", el("code", { text: "sockeye list --help" }), ". Comparisons with ", el("code", { text: "= != < > ~" }), ", joined by ", el("code", { text: "and or not ( )" }), ". A word alone, such as nginx or 443, is taken for a process or a port."),
       el("p", { class: "weak" }, version && `sockeye ${version}. `, el("a", { href: "api/openapi.json", target: "_blank", rel: "noopener", text: "Description of the interface" }), " · ", el("a", { href: "LICENSES.txt", target: "_blank", rel: "noopener", text: "Licences" })),

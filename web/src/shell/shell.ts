@@ -128,6 +128,7 @@ export class PageShell {
     document.body.classList.toggle("gated", !!view.full && !!this.app.status && !this.app.full);
     if (view.full && this.app.status && !this.app.full) root.append(this.#needsToken(view));
     else if (view.full && !this.app.status) return;
+    else if (view.full && view.offered?.(this.app) === false) root.append(notRecorded(view));
     else this.#mounted = view.mount(root, this.app);
     if (by) this.#mounted?.focus?.();
   }
@@ -211,4 +212,10 @@ export class PageShell {
     else if (!this.#mounted?.key?.(e)) return;
     e.preventDefault();
   }
+}
+
+// The views that a server may not offer are those of its history; an address may name them all the same.
+function notRecorded(view: View): HTMLElement {
+  return el("div", { class: "gate" }, el("h2", { text: `${view.title}: this server records nothing` }),
+    el("p", {}, el("code", { text: "sockeye serve" }), " keeps a history unless it is started with ", el("code", { text: "--no-history" }), "."));
 }
