@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -145,9 +146,19 @@ func dialServer(ctx context.Context, name string) (conn *pipe.Conn, err error) {
 	case errors.Is(err, pipe.ErrNotExist):
 		return nil, &exit{exitNotFound, fmt.Errorf("no server is there (%w)", err)}
 	case err != nil:
-		return nil, fmt.Errorf("asking the server: %w", err)
+		return nil, askFailed(err)
 	}
 	return conn, conn.SetDeadline(time.Now().Add(controlTimeout))
+}
+
+var errUnanswered = errors.New("asking the server: it has closed without an answer")
+
+// askFailed is a failure of the pipe to a server. That it broke is not that our output's reader has gone, of which nothing is said.
+func askFailed(err error) error {
+	if errors.Is(err, io.EOF) || brokenPipe(err) {
+		return errUnanswered
+	}
+	return fmt.Errorf("asking the server: %w", err)
 }
 
 func request(conn *pipe.Conn, ask controlRequest) (*controlReply, error) {
@@ -159,7 +170,7 @@ func request(conn *pipe.Conn, ask controlRequest) (*controlReply, error) {
 		text, err = conn.ReadMessage(nil)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking the server: %w", err)
+		return nil, askFailed(err)
 	}
 	var reply controlReply
 	if err := json.Unmarshal(text, &reply); err != nil {

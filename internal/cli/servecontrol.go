@@ -73,7 +73,13 @@ func (c *control) Close() error {
 func (c *control) serve(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	closed := make(chan struct{})
+	keep := context.AfterFunc(ctx, func() { defer close(closed); _ = c.Close() })
+	defer func() {
+		if !keep() {
+			<-closed // or clients would still find the pipe, when the server has ended
+		}
+	}()
 	for {
 		conn, err := c.listener.AcceptPipe()
 		switch {

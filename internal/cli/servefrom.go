@@ -211,7 +211,7 @@ func readParts(conn *pipe.Conn) ([]byte, error) {
 		}
 		var err error
 		if part, err = conn.ReadMessage(part[:0]); err != nil {
-			return nil, err
+			return nil, askFailed(err)
 		}
 		if len(part) == 0 {
 			return all.Bytes(), nil
