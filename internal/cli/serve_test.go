@@ -67,10 +67,10 @@ type serving struct {
 	done             chan int
 }
 
-// pipeName is a name that no other test has.
+// pipeName is a name that nobody else has.
 func pipeName(t *testing.T) string {
 	if runtime.GOOS == "windows" {
-		return fmt.Sprintf("sockeye-test-%d-%s", os.Getpid(), t.Name())
+		return fmt.Sprintf("sockeye-test-%d-%s-%s", os.Getpid(), t.Name(), filepath.Base(t.TempDir()))
 	}
 	return filepath.Join(t.TempDir(), "p")
 }
