@@ -173,6 +173,18 @@ test("processes are found by a piece of any of their columns, and the address ke
   await expect(rows(page).filter({ hasText: String(process.pid) })).toHaveCount(1);
 });
 
+test.describe("with a history", () => {
+  test.use({ serve: { history: true } });
+
+  test("a table of a time of which nothing is known does not say that nothing was open", async ({ page, server }) => {
+    await open(page, server);
+    await page.getByRole("slider", { name: "Time" }).focus();
+    for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowLeft"); // two minutes
+    await expect(page.locator(".past-slot [role=status]")).toContainText("Nothing is known");
+    await expect(page.locator(".grid-empty")).toHaveText("No connections are known of that time.");
+  });
+});
+
 test.describe("on a phone", () => {
   test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
 

@@ -8,7 +8,7 @@ import { Sheet, type Column } from "./sheet.ts";
 import { lastSecond, rfc3339, type Period } from "./time.ts";
 import { recorded, type Answer, type Group, type Life, type Slot, type Way } from "./types.ts";
 import { line } from "./slots.ts";
-import { groupName, sentences, within } from "./words.ts";
+import { counted, groupName, sentences, within } from "./words.ts";
 
 /** What is asked, as the address has it in `by`, in the order in which it is offered. */
 const questions: Record<string, string> = {
@@ -126,7 +126,7 @@ class HistoryView implements Mounted {
     if (signal.aborted) return;
     if (rows.length === 0) this.#sheet.say("Nothing of that kind was recorded in this time.");
     else this.#sheet.set(questions[this.#question]!, columns, rows);
-    const number = rows.length >= most ? `The first ${count(most)} ${what}` : `${count(rows.length)} ${what}`;
+    const number = rows.length >= most ? `The first ${count(most)} ${what}` : counted(rows.length, what);
     this.#said.textContent = sentences(number, ...a.partial);
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { toSocket } from "./life.ts";
 import { formatPeriod, lastSecond, parsePeriod, periods, rfc3339, share, ticks, toInput } from "./time.ts";
-import { found, groupMore, groupName, told, within } from "./words.ts";
+import { counted, found, groupMore, groupName, told, within } from "./words.ts";
 import { line } from "./slots.ts";
 import type { Group, Life, NewsItem, Slot } from "./types.ts";
 
@@ -71,4 +71,11 @@ test("groups have names and filters", () => {
 test("a hole in what was measured is a hole in the line", () => {
   const slot = (second: number): Slot => ({ time: new Date(second * 1000).toISOString(), seconds: 60, measured_s: 60, rx_bytes: 60, tx_bytes: 0, rx_bytes_per_s: 1, tx_bytes_per_s: 0 });
   assert.deepEqual(line([slot(60), slot(120), slot(300)]), { at: [60, 120, 180, 180.6, 300, 360], rx: [1, 1, 1, null, 1, 1], tx: [0, 0, 0, null, 0, 0] });
+});
+
+test("one is not called many", () => {
+  const said = ["countries", "processes", "units", "days", "sockets"].map((what) => counted(1, what));
+  assert.deepEqual(said, ["1 country", "1 process", "1 unit", "1 day", "1 socket"]);
+  assert.equal(counted(0, "countries"), "0 countries");
+  assert.equal(counted(12345, "processes"), "12,345 processes");
 });

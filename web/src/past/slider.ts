@@ -1,9 +1,9 @@
 import { el } from "../dom.ts";
-import { count, moment } from "../format.ts";
+import { moment } from "../format.ts";
 import type { Mounted, Page } from "../interface.ts";
 import { toSocket } from "./life.ts";
 import { rfc3339, share, ticks, toInput, type Period } from "./time.ts";
-import { sentences } from "./words.ts";
+import { counted, sentences } from "./words.ts";
 import { Track } from "./track.ts";
 import { recorded, type Answer, type Life, type Span } from "./types.ts";
 
@@ -183,7 +183,7 @@ class Slider {
 
   #tell(at: number, rows: number, partial: string[]): void {
     const when = moment(new Date(at));
-    const what = rows === 0 ? `Nothing is known of ${when}` : `${count(rows)} sockets as of ${when}. Bytes are those of their whole life`;
+    const what = rows === 0 ? `Nothing is known of ${when}` : `${counted(rows, "sockets")} as of ${when}. Bytes are those of ${rows === 1 ? "its" : "their"} whole life`;
     this.#say(sentences(what, ...partial));
   }
 

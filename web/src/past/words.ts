@@ -1,4 +1,4 @@
-import { endpoint, plain } from "../format.ts";
+import { count, endpoint, plain } from "../format.ts";
 import { countryName, narrow, quoted } from "../map/places.ts";
 import type { Group, NewsItem, Way } from "./types.ts";
 
@@ -71,4 +71,10 @@ const terms: Partial<Record<Way, (key: string, g: Group) => string | undefined>>
 /** Texts as sentences, one behind the other. */
 export function sentences(...texts: string[]): string {
   return texts.filter(Boolean).map((t) => t[0]!.toUpperCase() + t.slice(1) + (/[.!?]$/.test(t) ? "" : ".")).join(" ");
+}
+
+/** How many there are of what has a regular plural: 1 country, 2 countries. */
+export function counted(n: number, nouns: string): string {
+  if (n !== 1) return `${count(n)} ${nouns}`;
+  return `1 ${nouns.endsWith("ies") ? nouns.slice(0, -3) + "y" : nouns.replace(/(ss)es$|s$/, "$1")}`;
 }

@@ -235,6 +235,7 @@ class TablePage<R> implements Mounted {
     if (!this.app.time && !this.app.past) return this.app.locked ? "" : "Waiting for the first reading …";
     if (this.#find) return `No ${this.of.noun} with “${this.#find}”.`;
     if (this.of.sockets && this.app.filter) return `No ${this.of.noun} match the filter.`;
+    if (this.of.sockets && this.app.past) return `No ${this.of.noun} are known of that time.`;
     return this.of.empty(this.app);
   }
 }
