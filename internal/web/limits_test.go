@@ -75,33 +75,38 @@ func answers(in *bufio.Reader) error {
 // TestConnectionsThatWait: connections that ask for nothing make room for those that do, the oldest first.
 func TestConnectionsThatWait(t *testing.T) {
 	s := serveFew(t, 3)
+	waiting := func(want int) {
+		t.Helper()
+		testutil.Eventually(t, 5*time.Second, func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			n := 0
+			for c := range s.open {
+				if !c.waits.IsZero() {
+					n++
+				}
+			}
+			if n != want {
+				return fmt.Errorf("%d connections wait", n)
+			}
+			return nil
+		})
+	}
 	var idle []net.Conn
-	for range 2 {
+	for i := range 2 {
 		c, in := s.ask(t, "/")
 		if err := answers(in); err != nil {
 			t.Fatal(err)
 		}
 		idle = append(idle, c)
+		waiting(i + 1) // the answer is there before the server waits again
 	}
 	mute, err := net.Dial("tcp", s.addr) // has not sent anything
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	testutil.Eventually(t, 5*time.Second, func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		n := 0
-		for c := range s.open {
-			if !c.waits.IsZero() {
-				n++
-			}
-		}
-		if n != 3 {
-			return fmt.Errorf("%d connections wait", n)
-		}
-		return nil
-	})
+	waiting(3)
 	for range 2 {
 		if _, in := s.ask(t, "/"); answers(in) != nil {
 			t.Error("a connection that asks is not let in")
