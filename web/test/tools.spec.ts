@@ -151,6 +151,15 @@ test("columns that were chosen stay over a reload, and the usual ones leave the 
   expect(page.url()).not.toContain("columns=");
 });
 
+test("without the token no column is offered that would be empty", async ({ page, server }) => {
+  await page.goto(server.url);
+  await live(page);
+  const menu = page.getByRole("menu", { name: "Columns" });
+  await page.getByRole("button", { name: "Columns", exact: true }).click();
+  await expect(menu.getByRole("menuitemcheckbox", { name: "User" })).toBeVisible();
+  await expect(menu.getByRole("menuitemcheckbox", { name: "Process" })).toHaveCount(0);
+});
+
 test("processes are found by a piece of any of their columns, and the address keeps it", async ({ page, server, listen }) => {
   const echo = await listen();
   const s = await echo.connect();

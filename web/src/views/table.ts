@@ -143,7 +143,7 @@ class TablePage<R> implements Mounted {
   }
 
   #buttons(): HTMLElement {
-    const columns = menu("Columns", icons.columns, () => this.of.columns.map((c) => ({
+    const columns = menu("Columns", icons.columns, () => this.of.columns.filter((c) => this.app.full || !c.full).map((c) => ({
       text: c.title, hint: c.hint, checked: this.#grid.columns.includes(c), keep: true, pick: () => this.#toggle(c),
     })));
     const sort = menu("Sort", icons.sort, () => this.#grid.columns.map((c) => ({
