@@ -96,7 +96,7 @@ func TestBounded(t *testing.T) {
 	r := reader(t, path)
 	n := rows(t, r, "connection")
 	t.Logf("%d of %d connections in %d bytes, the log had %d at most, the heap %d", n, src.number, file, log, heap)
-	if file > 2*most || log > 32<<20 || heap > 64<<20 || n < 1000 {
+	if file > 2*most || log > 48<<20 || heap > 64<<20 || n < 1000 {
 		t.Error("that is out of bounds")
 	}
 	if gaps, err := r.Gaps(context.Background(), time.Time{}, time.Time{}); err != nil || len(gaps) != 0 {

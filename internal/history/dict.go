@@ -84,8 +84,9 @@ func newDict() *dict {
 		make(map[iface]int64), make(map[int64]bool), make(map[finding]bool)}
 }
 
-// dictAge is for how long ids are remembered. When one is asked for anew, it is noted that it was seen.
-const dictAge = time.Hour
+// dictAge is for how long ids are remembered. When one is asked for anew, it is noted that it was seen. What was seen within
+// twice as long cannot be swept: it should be little beside the least size that a file may be bounded to.
+const dictAge = 5 * time.Minute
 
 // maxDict bounds what is remembered, in entries of all kinds.
 const maxDict = 200_000
