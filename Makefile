@@ -27,4 +27,4 @@ wine:
 	.ci/run wine
 
 fuzz:
-	FUZZTIME=$${FUZZTIME:-30s} .ci/run fuzz
+	FUZZTIME=$${FUZZTIME:-30s} FUZZTOTAL=36000 .ci/run fuzz

@@ -68,7 +68,7 @@ func TestBounded(t *testing.T) {
 	const most, open = 4 << 20, 300
 	c := &clock{noon}
 	path, src := newFile(t), &busy{clock: c, seconds: 1200, flows: make([]watch.Flow, open), sockets: make([]netstat.Socket, open)}
-	if testutil.CI() {
+	if testutil.Thorough() {
 		src.seconds *= 4
 	}
 	for i := range src.flows {

@@ -190,7 +190,7 @@ func TestFilterAsSQL(t *testing.T) {
 	r := reader(t, variety(t))
 	all := allLives(t, r)
 	n, random := 120, rand.New(rand.NewPCG(3, 4))
-	if testutil.CI() {
+	if testutil.Thorough() {
 		n = 1000
 	}
 	for range n {

@@ -61,7 +61,7 @@ func tick(path string) error {
 func TestLoss(t *testing.T) {
 	testutil.CheckLeaks(t)
 	rounds, most := 8, 8*time.Second
-	if testutil.CI() {
+	if testutil.Thorough() {
 		rounds = 100
 	}
 	const together = 25

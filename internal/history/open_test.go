@@ -199,7 +199,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	seeds := uint64(30)
-	if testutil.CI() {
+	if testutil.Thorough() {
 		seeds = 150
 	}
 	for seed := range seeds {

@@ -95,7 +95,7 @@ func (e *endless) Next(context.Context) (*watch.Report, error) {
 // and the next recorder goes on with it.
 func TestKilled(t *testing.T) {
 	rounds := 20
-	if testutil.CI() {
+	if testutil.Thorough() {
 		rounds = 100
 	}
 	path := filepath.Join(t.TempDir(), "history.db")

@@ -13,6 +13,9 @@ import (
 // lacks fails instead.
 func CI() bool { return os.Getenv("SOCKEYE_CI") == "1" }
 
+// Thorough reports whether a proof that takes minutes is to run whole: in CI, once, and not again with the race detector.
+func Thorough() bool { return CI() && !raced }
+
 // Lack skips the test, or fails it in CI, because the machine lacks what reason says.
 func Lack(t testing.TB, reason string) {
 	t.Helper()
