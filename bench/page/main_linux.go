@@ -57,7 +57,7 @@ type figures struct {
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "hold" {
-		exit(hold(os.Args[2:]))
+		exit(lab.Hold(os.Args[2:]))
 	}
 	var o options
 	flag.IntVar(&o.connections, "n", 5000, "connections; each has two rows")

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
 // The roles in which the program starts itself again. Each writes a line when it is ready, and ends with its standard input.
-var roles = map[string]func(args []string) error{"hold": hold, "churn": churn, "idle": idle}
+var roles = map[string]func(args []string) error{"hold": lab.Hold, "churn": churn, "idle": idle}
 
 // startLoad starts the processes that hold connections, and those that only are there.
 func startLoad(o options) (stop func(), err error) {
@@ -70,46 +72,6 @@ func startLoad(o options) (stop func(), err error) {
 		}
 	}
 	return stop, nil
-}
-
-// hold holds both ends of connections, of which some send 64 bytes each second.
-func hold(args []string) error {
-	var number [3]int
-	for i, a := range args {
-		n, err := strconv.Atoi(a)
-		if err != nil {
-			return err
-		}
-		number[i] = n
-	}
-	l, err := net.Listen("tcp4", fmt.Sprintf("127.0.%d.1:8000", number[0]+1))
-	if err != nil {
-		return err
-	}
-	var from, to []net.Conn
-	for i := range number[1] {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(number[0]+1), byte(i>>7), 1)}}
-		c, err := d.Dial("tcp4", l.Addr().String())
-		if err != nil {
-			return err
-		}
-		s, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		from, to = append(from, c), append(to, s)
-	}
-	fmt.Println("ready")
-	go func() {
-		for buf := make([]byte, 64); ; time.Sleep(time.Second) {
-			for i := range number[2] {
-				_, _ = from[i].Write(buf)
-				_, _ = io.ReadFull(to[i], buf)
-			}
-		}
-	}()
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
 }
 
 // churn opens connections, which live 5 ms, 50 ms, 500 ms and 2 s in turn.
