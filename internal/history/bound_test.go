@@ -65,6 +65,7 @@ func (b *busy) Flows(yield func(*watch.Flow) bool) {
 // and memory stay within their bounds, nothing is left out, and the newest is what is kept. bench/history -hours 24 is the same
 // with a day.
 func TestBounded(t *testing.T) {
+	testutil.NotRaced(t)
 	const most, open = 4 << 20, 300
 	c := &clock{noon}
 	path, src := newFile(t), &busy{clock: c, seconds: 1200, flows: make([]watch.Flow, open), sockets: make([]netstat.Socket, open)}

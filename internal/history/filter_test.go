@@ -187,6 +187,7 @@ func allLives(t testing.TB, r *Reader) map[bool][]Life {
 }
 
 func TestFilterAsSQL(t *testing.T) {
+	testutil.NotRaced(t)
 	r := reader(t, variety(t))
 	all := allLives(t, r)
 	n, random := 120, rand.New(rand.NewPCG(3, 4))
@@ -240,6 +241,7 @@ func TestPaused(t *testing.T) {
 
 // TestLargest: the largest groups are the first of all, whether they are chosen in SQL or here.
 func TestLargest(t *testing.T) {
+	testutil.NotRaced(t)
 	r := reader(t, variety(t))
 	for _, text := range []string{"", "proto tcp", "process = nginx", "country = nz", "rtt_us = 1 or uid >= 0"} {
 		for _, from := range []time.Time{{}, firstOf(2026, 11, time.UTC)} {

@@ -193,6 +193,7 @@ func damage(b []byte, seed uint64) []byte {
 // TestDamage: whatever is done to the file, nothing panics, every error says which file, and recording goes on, with the
 // damaged file kept.
 func TestDamage(t *testing.T) {
+	testutil.NotRaced(t)
 	testutil.CheckLeaks(t)
 	whole, err := os.ReadFile(sample(t))
 	if err != nil {
@@ -210,6 +211,7 @@ func TestDamage(t *testing.T) {
 // TestCut: of a file that was cut at any page, or in the middle of one, or that has a page of zeros or of another file, nothing is
 // changed unless that is asked for, and then every byte is kept.
 func TestCut(t *testing.T) {
+	testutil.NotRaced(t)
 	whole, err := os.ReadFile(sample(t))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sockeye-net/sockeye/ifstat"
+	"github.com/sockeye-net/sockeye/internal/testutil"
 	"github.com/sockeye-net/sockeye/netstat"
 	"github.com/sockeye-net/sockeye/watch"
 )
@@ -104,6 +105,7 @@ func TestAge(t *testing.T) {
 
 // TestDictionaryAge: what nothing refers to is deleted, what something refers to is not.
 func TestDictionaryAge(t *testing.T) {
+	testutil.NotRaced(t)
 	path, c := newFile(t), &clock{noon}
 	limits := Limits{Lives: day, Days: day, Months: 10 * day}
 	const total = 40 * 24
@@ -121,6 +123,7 @@ func TestDictionaryAge(t *testing.T) {
 
 // TestSize: the file does not grow beyond its bound, and the newest is what stays.
 func TestSize(t *testing.T) {
+	testutil.NotRaced(t)
 	path, c := newFile(t), &clock{noon}
 	const most = 1 << 20
 	src := &steady{clock: c, steps: 30, each: 300, pace: 30 * time.Minute}
@@ -143,6 +146,7 @@ func TestSize(t *testing.T) {
 
 // TestRings: seconds are kept for an hour, minutes for a month, hours for years.
 func TestRings(t *testing.T) {
+	testutil.NotRaced(t)
 	path, c := newFile(t), &clock{noon}
 	src := &steady{clock: c, steps: 3 * 3600 / 5, pace: 5 * time.Second}
 	run(t, path, Limits{}, src, &lo{clock: c})

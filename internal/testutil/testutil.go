@@ -16,6 +16,14 @@ func CI() bool { return os.Getenv("SOCKEYE_CI") == "1" }
 // Thorough reports whether a proof that takes minutes is to run whole: in CI, once, and not again with the race detector.
 func Thorough() bool { return CI() && !raced }
 
+// NotRaced skips a test of one goroutine, which the race detector has nothing to say about and makes take minutes.
+func NotRaced(t testing.TB) {
+	t.Helper()
+	if raced {
+		t.Skip("of one goroutine, and takes minutes with the race detector; it runs without")
+	}
+}
+
 // Lack skips the test, or fails it in CI, because the machine lacks what reason says.
 func Lack(t testing.TB, reason string) {
 	t.Helper()
