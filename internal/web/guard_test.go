@@ -200,7 +200,7 @@ func TestSlow(t *testing.T) {
 		slow = append(slow, c)
 	}
 	began := time.Now()
-	if code, _ := w.get(t, "/api/status"); code != 200 || time.Since(began) > 2*time.Second {
+	if code, _ := w.get(t, "/api/status"); code != 200 || time.Since(began) > 4*time.Second {
 		t.Errorf("another client: %d after %v", code, time.Since(began))
 	}
 	for _, c := range slow {

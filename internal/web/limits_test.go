@@ -345,7 +345,7 @@ func TestHeavyFilters(t *testing.T) {
 	if code, body := w.get(t, "/api/sockets?sort="+strings.TrimSuffix(strings.Repeat("user,-state,", 300), ",")); code != 200 {
 		t.Errorf("%d %.100s", code, body)
 	}
-	if d := time.Since(began); d > 2*time.Second {
+	if d := time.Since(began); d > 10*time.Second {
 		t.Errorf("it took %v", d)
 	}
 }

@@ -71,7 +71,7 @@ func (w *world) start(t testing.TB) {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	go func() { w.done <- w.hub.Run(ctx) }()
-	go func() { w.done <- w.server.Serve(ctx, l, time.Second) }()
+	go func() { w.done <- w.server.Serve(ctx, l, 5*time.Second) }()
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()
 		stop()
