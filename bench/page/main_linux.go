@@ -21,8 +21,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockeye-net/sockeye/bench/lab"
 )
 
@@ -115,7 +113,7 @@ func outer() error {
 // inner runs in the namespace.
 func inner(o options) error {
 	runtime.LockOSThread() // children die with the thread that started them
-	if err := loopbackUp(); err != nil {
+	if err := lab.LoopbackUp(); err != nil {
 		return err
 	}
 	half := o.connections / 20
@@ -201,18 +199,4 @@ func busy() string {
 		return ""
 	}
 	return "Load average over the last five minutes: " + fields[1] + "."
-}
-
-func loopbackUp() error {
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(s)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, req)
 }
